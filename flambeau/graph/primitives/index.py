@@ -1,0 +1,152 @@
+"""Reading and writing at computed places. Indices are int64 and count from the front.
+
+Out-of-range indices raise IndexError when the program runs; the message names the user's line.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ir import full_like, p, primitive
+
+__all__: list[str] = []
+
+
+def _check_range(node, index, extent):
+    if index.size and (index.min() < 0 or index.max() >= extent):
+        bad = index[(index < 0) | (index >= extent)].flat[0]
+        where = f" (line {node.site[1]} of {node.site[0]})" if node.site else ""
+        if node.attrs.get("message") == "embedding":
+            raise IndexError(f"index out of range in self: index {int(bad)} in a table of "
+                             f"{extent} rows{where}")
+        if node.attrs.get("message") == "target":
+            raise IndexError(f"Target {int(bad)} is out of bounds: there are {extent} "
+                             f"classes{where}")
+        raise IndexError(f"index {int(bad)} is out of bounds for dimension "
+                         f"{node.attrs['dim']} with size {extent}{where}")
+
+
+# ---- take and put: whole slices along one dimension -----------------------------------------------
+
+
+def _take_infer(inputs, attrs):
+    x, index = inputs
+    dim = attrs["dim"]
+    return x.shape[:dim] + index.shape + x.shape[dim + 1:], x.dtype
+
+
+def _take(node, x, index):
+    _check_range(node, index, x.shape[node.attrs["dim"]])
+    return np.take(x, index, node.attrs["dim"])
+
+
+# out[a, i…, b] = x[a, index[i…], b]. attrs dim, message ("", "embedding", "target").
+primitive("take", "index", _take_infer, _take, lambda node, g: (
+    p.put(full_like(node.inputs[0], 0), node.inputs[1], g, mode="add", **node.attrs), None))
+
+
+def _put(node, x, index, values):
+    dim = node.attrs["dim"]
+    _check_range(node, index, x.shape[dim])
+    out = np.array(x)
+    place = (slice(None),) * dim + (index,)
+    if node.attrs["mode"] == "add":
+        _add_at(out, dim, index, values)
+    else:
+        out[place] = values
+    return out
+
+
+def _add_at(out, dim, index, values):
+    """out[…, index, …] += values, repeats included (np.add.at is slow: sort and add segments)."""
+    flat = index.reshape(-1)
+    lead, tail = out.shape[:dim], out.shape[dim + 1:]
+    values = values.reshape(lead + (flat.size,) + tail)
+    if flat.size == 0:
+        return
+    order = np.argsort(flat, kind="stable")
+    ordered = flat[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    sums = np.add.reduceat(np.take(values, order, dim), starts, axis=dim)
+    out[(slice(None),) * dim + (ordered[starts],)] += sums.astype(out.dtype)
+
+
+def _put_vjp(node, g):
+    x, index, values = node.inputs
+    attrs = {k: v for k, v in node.attrs.items() if k != "mode"}
+    taken = p.take(g, index, **attrs)
+    if node.attrs["mode"] == "add":
+        return g, None, taken
+    gx = p.put(g, index, full_like(values, 0), mode="set", **attrs)
+    return gx if x.requires_grad else None, None, taken if values.requires_grad else None
+
+
+# x with out[a, index[i…], b] set to (or increased by) values[a, i…, b]; mode "set" or "add".
+# With repeated indices "set" keeps the last.
+primitive("put", "index", lambda inputs, attrs: (inputs[0].shape, inputs[0].dtype),
+          _put, _put_vjp)
+
+
+# ---- gather and scatter: single elements along one dimension -----------------------------------------
+
+
+def _grid(node, index):
+    """The index arrays that address x at `index` along dim and in place along the others."""
+    places = list(np.indices(index.shape, sparse=True))
+    places[node.attrs["dim"]] = index
+    return tuple(places)
+
+
+def _gather(node, x, index):
+    _check_range(node, index, x.shape[node.attrs["dim"]])
+    return x[_grid(node, index)]
+
+
+# out[i, j, k] = x[i, index[i, j, k], k] for dim = 1; index may be smaller than x elsewhere.
+primitive("gather", "index", lambda inputs, attrs: (inputs[1].shape, inputs[0].dtype), _gather,
+          lambda node, g: (p.scatter(full_like(node.inputs[0], 0), node.inputs[1], g,
+                                     mode="add", **node.attrs), None))
+
+_REDUCERS = {"mul": np.multiply, "max": np.maximum, "min": np.minimum, "add": np.add}
+
+
+def _scatter(node, x, index, values):
+    _check_range(node, index, x.shape[node.attrs["dim"]])
+    out = np.array(x)
+    place = _grid(node, index)
+    values = values[tuple(slice(0, e) for e in index.shape)]
+    if node.attrs["mode"] == "set":
+        out[place] = values
+    else:
+        _REDUCERS[node.attrs["mode"]].at(out, place, values)
+    return out
+
+
+def _scatter_vjp(node, g):
+    x, index, values = node.inputs
+    dim, mode = node.attrs["dim"], node.attrs["mode"]
+    message = node.attrs["message"]
+    if mode == "add":
+        return g, None, p.gather(g, index, dim=dim, message=message)
+    if mode == "set":
+        zeros = full_like(values, 0)
+        gx = p.scatter(g, index, zeros, dim=dim, mode="set", message=message)
+        return gx, None, p.gather(g, index, dim=dim, message=message)
+    if mode == "mul":
+        gx = p.mul(g, p.div(node, x))
+        gv = p.gather(p.mul(g, node), index, dim=dim, message=message)
+        return gx, None, p.div(gv, values)
+    # max and min: shared equally among those that attain the result
+    at = p.gather(node, index, dim=dim, message=message)
+    hit_x = p.cast(p.eq(x, node), dtype=g.dtype)
+    hit_v = p.cast(p.eq(values, at), dtype=g.dtype)
+    count = p.scatter(hit_x, index, hit_v, dim=dim, mode="add", message=message)
+    share = p.div(g, count)
+    return (p.mul(share, hit_x), None,
+            p.mul(p.gather(share, index, dim=dim, message=message), hit_v))
+
+
+# x with out[i, index[i, j, k], k] set to, or combined by mode with, values[i, j, k] (dim = 1).
+# mode "set", "add", "mul", "max", "min"; values has the shape of index.
+primitive("scatter", "index", lambda inputs, attrs: (inputs[0].shape, inputs[0].dtype),
+          _scatter, _scatter_vjp)
