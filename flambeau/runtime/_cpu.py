@@ -8,8 +8,8 @@ import functools
 import os
 import platform
 
-__all__ = ["cache_sizes", "features", "has_fma", "has_half_conversion", "memory_bytes", "name",
-           "usable_cores", "vector_width"]
+__all__ = ["cache_sizes", "features", "has_fma", "has_half_conversion", "is_arm64", "is_x86",
+           "memory_bytes", "name", "usable_cores", "vector_width"]
 
 # what must go when vectors are narrowed to 8 (AVX2) or 4 (SSE4, which has no fused multiply-add)
 _WIDER_THAN_8 = ("avx512", "avx10", "evex512", "amx")
@@ -27,13 +27,19 @@ def _host():
     return llvm.get_host_cpu_name(), found
 
 
-def _is_x86():
+def is_x86():
+    """Whether the machine is x86."""
     return platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
+
+
+def is_arm64():
+    """Whether the machine is a 64-bit ARM."""
+    return platform.machine().lower() in ("arm64", "aarch64")
 
 
 def _natural_width():
     _, found = _host()
-    if not _is_x86():
+    if not is_x86():
         return 4
     if found.get("avx512f") and found.get("avx512bw") and found.get("avx512vl"):
         return 16
@@ -59,7 +65,7 @@ def vector_width():
 def _enabled():
     _, found = _host()
     width = vector_width()
-    masked = _WIDER_THAN_8 if width == 8 else _WIDER_THAN_4 if width == 4 and _is_x86() else ()
+    masked = _WIDER_THAN_8 if width == 8 else _WIDER_THAN_4 if width == 4 and is_x86() else ()
     return {key: on and not key.startswith(masked) for key, on in found.items()} if masked \
         else found
 
@@ -69,7 +75,7 @@ def name():
 
     A CPU's name implies its features, those that were masked included.
     """
-    if _is_x86() and vector_width() < _natural_width():
+    if is_x86() and vector_width() < _natural_width():
         return "x86-64"
     return _host()[0]
 
@@ -82,12 +88,12 @@ def features():
 
 def has_fma():
     """Whether a fused multiply-add is an instruction (always on ARM64)."""
-    return bool(_enabled().get("fma")) if _is_x86() else True
+    return bool(_enabled().get("fma")) if is_x86() else True
 
 
 def has_half_conversion():
     """Whether converting float16 is an instruction (F16C; always on ARM64)."""
-    return bool(_enabled().get("f16c")) if _is_x86() else True
+    return bool(_enabled().get("f16c")) if is_x86() else True
 
 
 def usable_cores():

@@ -5,7 +5,7 @@ import threading
 
 from flambeau.runtime import _cpu
 
-__all__ = ["compile_kernels"]
+__all__ = ["compile_kernels", "compile_module"]
 
 _lock = threading.RLock()
 _addresses = {}
@@ -34,18 +34,25 @@ def _optimize(module):
 
 def compile_kernels(kernels):
     """Compiles kernels, given as (name, IR text), and returns their addresses by name."""
-    import llvmlite.binding as llvm
-
     with _lock:
         result = {}
         for name, text in kernels:
             if name not in _addresses:
-                module = llvm.parse_assembly(text)
-                module.verify()
-                _optimize(module)
-                engine = llvm.create_mcjit_compiler(module, _target_machine())
-                engine.finalize_object()
-                _engines.append(engine)
-                _addresses[name] = engine.get_function_address(name)
+                _addresses[name] = compile_module(name, text, (name,))[name]
             result[name] = _addresses[name]
         return result
+
+
+def compile_module(name, text, symbols):
+    """Compiles a module and returns the addresses of the functions named in `symbols`."""
+    import llvmlite.binding as llvm
+
+    with _lock:
+        _target_machine()
+        module = llvm.parse_assembly(text)
+        module.verify()
+        _optimize(module)
+        engine = llvm.create_mcjit_compiler(module, _target_machine())
+        engine.finalize_object()
+        _engines.append(engine)
+        return {symbol: engine.get_function_address(symbol) for symbol in symbols}

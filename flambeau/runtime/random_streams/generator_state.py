@@ -202,7 +202,7 @@ class GeneratorState(MersenneTwister):
             else:
                 words = self.words(count)
                 words %= np.uint32(span)
-            return cast(words.astype(np.int64) + np.int64(low), dtype)
+            return words.astype(np.int64) + np.int64(low)
 
         return self._fill(shape, dtype, draw)
 
@@ -260,7 +260,7 @@ class GeneratorState(MersenneTwister):
 
         `dtype` is the name of the dtype of the weights (bfloat16 arrives here as float32).
         """
-        if not replacement:
+        if count == 1 or not replacement:
             # The Gumbel trick: the largest of p / q, q exponential.
             q = self.exponential(weights.shape, 1.0, dtype)
             if dtype == "bfloat16":

@@ -64,5 +64,6 @@ def cast(values: np.ndarray, dtype: str) -> np.ndarray:
         is_nan = (bits & np.uint32(0x7FFFFFFF)) > np.uint32(0x7F800000)
         return np.where(is_nan, np.uint32(0x7FC0), rounded).astype(np.uint16)
     if dtype == "float16":
-        return values.astype(np.float32).astype(np.float16)
+        with np.errstate(over="ignore"):
+            return values.astype(np.float32).astype(np.float16)
     return values.astype(dtype, copy=False)

@@ -1,0 +1,243 @@
+"""The native half of the thread pool: its memory layout, and its code as LLVM IR.
+
+One task at a time is shared out. The caller cuts the chunks into one range for each thread, writes
+them to the threads' slots, raises `epoch`, and takes part itself; a thread takes chunks from the
+front of its own range (so that it meets the same data in every task of a program, which stays in
+its core's cache), then steals from the back of the others'. A slot packs (first, last) into 64 bits and
+changes by compare-and-swap: whoever succeeds owns a chunk of the running task, since a task ends
+only when all its chunks are done, and so a thread that comes late finds nothing and harms nothing.
+Nobody waits for a thread that took no chunk.
+"""
+
+from flambeau.codegen.emitter import BOOL, I32, I64, PTR, VOID, Module
+from flambeau.runtime import _cpu
+
+__all__ = ["LINE", "PROGRAM_FIELDS", "STATE_BYTES", "STATE_FIELDS", "TASK_FIELDS", "pool_ir"]
+
+LINE = 128  # words that different threads write lie this far apart (two lines: adjacent prefetch)
+
+# byte offsets in the pool's state
+STATE_FIELDS = {
+    "epoch": 0, "pending": LINE, "sleepers": 2 * LINE, "waiting": 3 * LINE,
+    # the running task; `participants` bounds the slots that have work
+    "function": 4 * LINE, "args": 4 * LINE + 8, "items": 4 * LINE + 16, "grain": 4 * LINE + 24,
+    "participants": 4 * LINE + 32,
+    # constants of the pool
+    "stop": 5 * LINE, "threads": 5 * LINE + 8, "spin": 5 * LINE + 16, "slots": 5 * LINE + 24,
+    "scratch": 5 * LINE + 32, "lock": 5 * LINE + 40, "unlock": 5 * LINE + 48,
+    "wait": 5 * LINE + 56, "signal": 5 * LINE + 64, "clock": 5 * LINE + 72,
+    "clock_id": 5 * LINE + 80,
+    # pthread objects, in more room than any platform needs
+    "mutex": 6 * LINE, "wake": 7 * LINE, "done": 8 * LINE,
+}
+STATE_BYTES = 9 * LINE
+PROGRAM_FIELDS = ("tasks", "task_count", "patches", "patch_count", "times")
+TASK_FIELDS = ("function", "args", "items", "grain", "scratch_bytes")
+
+
+def _atomic_load(f, pointer, order="acquire"):
+    return f.value(f"load atomic i64, ptr {pointer.text} {order}, align 8", I64)
+
+
+def _atomic_store(f, number, pointer, order="release"):
+    f.emit(f"store atomic i64 {f.i64(number).text}, ptr {pointer.text} {order}, align 8")
+
+
+def _atomic_add(f, pointer, number, order="seq_cst"):
+    """Adds and returns the value before."""
+    text = f"atomicrmw add ptr {pointer.text}, i64 {f.i64(number).text} {order}"
+    return f.value(text, I64)
+
+
+def _compare_exchange(f, pointer, expected, new):
+    """Whether the word was `expected` and has become `new`."""
+    text = f"cmpxchg ptr {pointer.text}, i64 {expected.text}, i64 {new.text} acq_rel acquire"
+    pair = f.value(text, I64)
+    return f.value(f"extractvalue {{ i64, i1 }} {pair.text}, 1", BOOL)
+
+
+def _pause(f):
+    if _cpu.is_x86():
+        f.call("llvm.x86.sse2.pause", VOID, [])
+    elif _cpu.is_arm64():
+        f.call("llvm.aarch64.hint", VOID, [f.constant(I32, 1)])
+
+
+def _field(f, state, name):
+    return f.byte_offset(state, STATE_FIELDS[name])
+
+
+def _get(f, state, name, type=I64):
+    return f.load(type, _field(f, state, name))
+
+
+def _call_api(f, state, name, *pointers):
+    f.call_pointer(_get(f, state, name, PTR), I32, list(pointers))
+
+
+def _chunk(f, state_or_task, index, scratch):
+    """Runs chunk `index` of a task whose four fields begin at the pointer."""
+    task = state_or_task
+    function, args = f.load(PTR, task), f.load(PTR, f.byte_offset(task, 8))
+    items, grain = f.load(I64, f.byte_offset(task, 16)), f.load(I64, f.byte_offset(task, 24))
+    begin = index * grain
+    f.call_pointer(function, VOID, [args, begin, f.min_int(begin + grain, items), scratch])
+
+
+def _define_work(module):
+    """work(state, me): takes chunks until none is left; returns how many this thread ran."""
+    f = module.function("work", I64, [PTR, I64], "nounwind", "internal")
+    state, me = f.parameters
+    scratch = f.load(PTR, f.at(_get(f, state, "scratch", PTR), me, PTR))
+    slots = _get(f, state, "slots", PTR)
+    threads = _get(f, state, "threads")
+    with f.loop(0, threads, carried=[f.i64(0)], at_least_once=True) as victims:
+        ahead = me + victims.index
+        victim = f.select(f.lt(ahead, threads), ahead, ahead - threads)
+        slot = f.byte_offset(slots, victim * LINE)
+        own = f.eq(victims.index, 0)
+        with f.while_loop([victims.carried[0]]) as taking:
+            packed = _atomic_load(f, slot)
+            first, last = packed & 0xFFFFFFFF, f.binary("lshr", packed, 32)
+            taking.leave_if(f.ge(first, last))
+            new = f.select(own, packed + 1, packed - (1 << 32))
+            won = _compare_exchange(f, slot, packed, new)
+            with f.if_(won) as claim:
+                _chunk(f, _field(f, state, "function"), f.select(own, first, last - 1), scratch)
+                claim.give(taking.carried[0] + 1)
+            with claim.otherwise():
+                claim.give(taking.carried[0])
+            taking.next(claim.results[0])
+        victims.next(taking.results[0])
+    f.ret(victims.results[0])
+
+
+def _define_worker(module):
+    """worker(start) of pthread_create, where `start` points to {state, thread number}."""
+    f = module.function("worker", PTR, [PTR])
+    state = f.load(PTR, f.parameters[0])
+    me = f.load(I64, f.byte_offset(f.parameters[0], 8))
+    epoch, sleepers = _field(f, state, "epoch"), _field(f, state, "sleepers")
+    mutex, wake = _field(f, state, "mutex"), _field(f, state, "wake")
+    with f.while_loop() as living:
+        seen = _atomic_load(f, epoch)
+        living.leave_if(f.ne(_atomic_load(f, _field(f, state, "stop")), 0))
+        ran = f.call("work", I64, [state, me])
+        with f.if_(f.gt(ran, 0)):
+            before = _atomic_add(f, _field(f, state, "pending"), f.neg(ran))
+            last = f.eq(before, ran)
+            waits = f.ne(_atomic_load(f, _field(f, state, "waiting"), "seq_cst"), 0)
+            with f.if_(last & waits):
+                _call_api(f, state, "lock", mutex)
+                _call_api(f, state, "signal", _field(f, state, "done"))
+                _call_api(f, state, "unlock", mutex)
+        spun = _spin(f, state, lambda: f.ne(_atomic_load(f, epoch), seen))
+        with f.if_(f.eq(spun, 0)):
+            _call_api(f, state, "lock", mutex)
+            _atomic_add(f, sleepers, 1)
+            with f.while_loop() as sleeping:
+                sleeping.leave_if(f.ne(_atomic_load(f, epoch, "seq_cst"), seen))
+                _call_api(f, state, "wait", wake, mutex)
+            _atomic_add(f, sleepers, -1)
+            _call_api(f, state, "unlock", mutex)
+    f.ret(f.constant(PTR, 0))
+
+
+def _spin(f, state, condition):
+    """Pauses until the condition holds, at most `spin` times; the pauses that were left over."""
+    with f.while_loop([_get(f, state, "spin")]) as loop:
+        left, = loop.carried
+        loop.leave_if(condition() | f.le(left, 0))
+        _pause(f)
+        loop.next(left - 1)
+    # a last look: the condition may have come true with the last pause
+    return f.select(condition(), 1, f.constant(I64, 0))
+
+
+def _define_parallel(module):
+    """parallel(state, task, chunks): shares one task out and returns when it is done."""
+    f = module.function("parallel", VOID, [PTR, PTR, I64], "nounwind", "internal")
+    state, task, chunks = f.parameters
+    f.copy_bytes(_field(f, state, "function"), task, 32)
+    _atomic_store(f, chunks, _field(f, state, "pending"))
+    threads = _get(f, state, "threads")
+    participants = f.min_int(threads, chunks)
+    slots = _get(f, state, "slots", PTR)
+    with f.loop(0, participants, at_least_once=True) as loop:
+        first = f.div(chunks * loop.index, participants)
+        last = f.div(chunks * (loop.index + 1), participants)
+        _atomic_store(f, first | (last << 32), f.byte_offset(slots, loop.index * LINE))
+    _atomic_add(f, _field(f, state, "epoch"), 1)
+    asleep = _atomic_load(f, _field(f, state, "sleepers"), "seq_cst")
+    mutex = _field(f, state, "mutex")
+    with f.if_(f.gt(asleep, 0)):
+        _call_api(f, state, "lock", mutex)
+        with f.loop(0, f.min_int(asleep, participants - 1)):
+            _call_api(f, state, "signal", _field(f, state, "wake"))
+        _call_api(f, state, "unlock", mutex)
+    ran = f.call("work", I64, [state, f.i64(0)])
+    pending = _field(f, state, "pending")
+    before = _atomic_add(f, pending, f.neg(ran))
+    with f.if_(f.ne(before, ran)):
+        finished = _spin(f, state, lambda: f.eq(_atomic_load(f, pending), 0))
+        with f.if_(f.eq(finished, 0)):
+            # a thread was put off its core in a chunk: leave it ours
+            _call_api(f, state, "lock", mutex)
+            _atomic_store(f, 1, _field(f, state, "waiting"), "seq_cst")
+            with f.while_loop() as loop:
+                loop.leave_if(f.eq(_atomic_load(f, pending, "seq_cst"), 0))
+                _call_api(f, state, "wait", _field(f, state, "done"), mutex)
+            _atomic_store(f, 0, _field(f, state, "waiting"))
+            _call_api(f, state, "unlock", mutex)
+
+
+def _define_execute(module):
+    """execute(state, program, bases): applies the patches, then runs the tasks in order."""
+    f = module.function("execute", VOID, [PTR, PTR, PTR])
+    state, program, bases = f.parameters
+    tasks, count, patches, patch_count, times = (
+        f.load(type, f.byte_offset(program, 8 * i))
+        for i, type in enumerate((PTR, I64, PTR, I64, PTR)))
+    with f.loop(0, patch_count) as loop:
+        row = f.byte_offset(patches, loop.index * 24)
+        base = f.load(I64, bases, f.load(I64, f.byte_offset(row, 8)))
+        f.store(base + f.load(I64, f.byte_offset(row, 16)), f.load(PTR, row))
+    threads = _get(f, state, "threads")
+    scratch = f.load(PTR, _get(f, state, "scratch", PTR))
+    timed = f.ne(f.value(f"ptrtoint ptr {times.text} to i64", I64), 0)
+    with f.if_(timed):
+        _write_time(f, state, times)
+    with f.loop(0, count) as loop:
+        task = f.byte_offset(tasks, loop.index * (8 * len(TASK_FIELDS)))
+        items, grain = f.load(I64, task, 2), f.load(I64, task, 3)
+        chunks = f.div(items + grain - 1, grain)
+        with f.if_(f.lt(chunks, 2) | f.lt(threads, 2)) as serial:
+            with f.loop(0, chunks) as each:
+                _chunk(f, task, each.index, scratch)
+        with serial.otherwise():
+            f.call("parallel", VOID, [state, task, chunks])
+        with f.if_(timed):
+            _write_time(f, state, f.at(times, loop.index + 1, I64))
+
+
+def _write_time(f, state, destination):
+    moment = f.alloca(I64, 2)
+    clock_id = f.cast(_get(f, state, "clock_id"), I32)
+    f.call_pointer(_get(f, state, "clock", PTR), I32, [clock_id, moment])
+    f.store(f.load(I64, moment) * 1_000_000_000 + f.load(I64, moment, 1), destination)
+
+
+def _define_pauses(module):
+    """pauses(n): n pauses, to find out how long one takes."""
+    f = module.function("pauses", VOID, [I64])
+    with f.loop(0, f.parameters[0]):
+        _pause(f)
+
+
+def pool_ir():
+    """The pool's module: `execute`, `worker` and `pauses`."""
+    module = Module("thread pool")
+    for define in (_define_work, _define_worker, _define_parallel, _define_execute,
+                   _define_pauses):
+        define(module)
+    return module.text()
