@@ -1,0 +1,1 @@
+"""Tools around training: data loading, TensorBoard logs, checkpointing (``torch.utils``)."""
