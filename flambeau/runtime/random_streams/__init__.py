@@ -9,7 +9,6 @@ name ("float32"), and "bfloat16" values come as their uint16 bits.
     box_muller.py         blocks of 16 normal samples, in the order and with the polynomials of AVX2
     generator_state.py    the distributions
     rejection.py          Poisson, binomial, gamma: samplers that draw a varying number of words
-    mcg31.py              the stream that PyTorch draws Bernoulli and exponential from on Intel CPUs
 """
 
 from .generator_state import GeneratorState

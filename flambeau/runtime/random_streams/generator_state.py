@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from . import box_muller
+from . import box_muller, rejection
 from .mersenne_twister import MersenneTwister
 from .rounding import cast, fma32, fma64, libm
 
@@ -39,7 +39,7 @@ class GeneratorState(MersenneTwister):
     """
 
     def _fill(self, shape, dtype: str, draw) -> np.ndarray:
-        """An array of `shape` from `draw(count)`, called for one cache-sized chunk after another."""
+        """An array of `shape` from `draw(count)`, called for one chunk after another."""
         count = _count(shape)
         if count <= _CHUNK:
             return cast(draw(count), dtype).reshape(shape)
@@ -252,6 +252,26 @@ class GeneratorState(MersenneTwister):
                 order[i] = order[j]
                 order[j] = i
         return cast(order, dtype)
+
+    def poisson(self, rate: np.ndarray, dtype: str = "float32") -> np.ndarray:
+        """A Poisson sample for each rate."""
+        with rejection.UniformReader(self) as uniform:
+            samples = [rejection.poisson(r, uniform) for r in rate.reshape(-1).tolist()]
+        return cast(np.array(samples, np.int64), dtype).reshape(rate.shape)
+
+    def binomial(self, count: np.ndarray, p: np.ndarray, dtype: str = "float32") -> np.ndarray:
+        """The successes among `count` trials of probability `p`, for two arrays of one shape."""
+        trials = zip(count.reshape(-1), p.reshape(-1))
+        with rejection.UniformReader(self) as uniform:
+            samples = [rejection.binomial(n, chance, uniform) for n, chance in trials]
+        return cast(np.array(samples, np.float64), dtype).reshape(count.shape)
+
+    def gamma(self, alpha: np.ndarray, dtype: str = "float32") -> np.ndarray:
+        """A sample of the gamma distribution of rate 1 for each shape parameter of `alpha`."""
+        with rejection.UniformReader(self) as uniform:
+            samples = [rejection.gamma(a, uniform) for a in alpha.reshape(-1)]
+        smallest = np.finfo(dtype).tiny
+        return np.maximum(cast(np.array(samples), dtype), smallest).reshape(alpha.shape)
 
     # Sampling by weight, dropout
 

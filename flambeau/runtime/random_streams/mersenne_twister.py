@@ -147,7 +147,7 @@ class MersenneTwister:
         return self._integers(0, 0xFFFFFFFF, count, np.uint32, True)
 
     def words64(self, count: int) -> np.ndarray:
-        """`count` 64-bit words as uint64, PyTorch's `random64()`: the first word is the high one."""
+        """`count` 64-bit words as uint64, PyTorch's `random64()`: the first word is high."""
         if count:
             self._unused_next = _BLOCK
         words = self._integers(0, 0xFFFFFFFFFFFFFFFF, count, np.uint64, True)
