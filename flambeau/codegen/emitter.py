@@ -121,10 +121,16 @@ class Value:
 
 
 class Module:
-    """The IR of one kernel: its functions, and what they declare on demand."""
+    """The IR of one kernel: its functions, and what they declare on demand.
 
-    def __init__(self, name="module"):
-        self.name = name
+    `pipeline` is how much LLVM optimizes it: "standard", or "light" for code that is written out
+    as it should be (see `runtime._jit`).
+    """
+
+    def __init__(self, name="module", pipeline="standard"):
+        if pipeline not in ("standard", "light"):
+            raise ValueError(f'pipeline must be "standard" or "light"; received {pipeline!r}')
+        self.name, self.pipeline = name, pipeline
         self.functions = {}
         self.globals = {}
         self._declarations = {}
@@ -188,7 +194,7 @@ class Module:
 
     def text(self):
         """The whole module as LLVM IR."""
-        parts = [f"; {self.name}"]
+        parts = [f"; {self.name}\n; pipeline: {self.pipeline}"]
         parts.extend(self.globals.values())
         parts.extend(f.text() for f in self.functions.values())
         declared = [text for name, text in self._declarations.items()

@@ -1,0 +1,261 @@
+"""The batch-reduce GEMM tile: the one inner kernel of matrix products and convolutions.
+
+Below the planners `contract` and `convolve`. A tile is `rows` x `vectors` accumulators that stay in
+registers while
+
+    C[r, :] (+)= sum over taps t, sum over k of A[row(r) + tap(t), k] * B[t * K + k, :]
+
+runs; the taps are the addresses of batch-reduce GEMM (https://arxiv.org/abs/1906.06440): the rows
+and columns of a convolution's window, or a single one for a matrix product. Everything is a
+runtime value except the number of accumulators, so that one machine code serves many shapes:
+
+- A in "rows" mode: each row of the tile has a pointer of its own, taken from a table of offsets (so
+  that a tile may take any pixels), and k is contiguous in memory;
+- A in "columns" mode: the rows are contiguous in memory and k has a stride: packed or transposed
+  matrices, and weight gradients, where k counts pixels;
+- B has contiguous columns and any stride from one k to the next.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from flambeau.codegen.emitter import F32, F64, I64, PTR, VOID, vector
+from flambeau.runtime import _cpu
+
+__all__ = ["ACCUMULATE", "FINAL", "TileShape", "call_tile", "define_tile", "most_vectors",
+           "pick_vectors", "rows_for", "vector_lanes"]
+
+ACCUMULATE = 1  # flag: start from what C holds instead of zero
+FINAL = 2       # flag: these are results, to which the epilogue applies
+
+_ELEMENTS = {"float32": F32, "float64": F64}
+
+
+def vector_lanes(dtype: str) -> int:
+    """Elements of a dtype in one vector register."""
+    return _cpu.vector_width() * 4 // _ELEMENTS[dtype].size
+
+
+def _registers() -> int:
+    return 32 if _cpu.vector_width() == 16 or _cpu.is_arm64() else 16
+
+
+def most_vectors() -> int:
+    """Vectors of columns in the widest tile."""
+    return 4 if _registers() == 32 else 2
+
+
+def rows_for(vectors: int) -> int:
+    """Rows of the tile with `vectors` vectors of columns.
+
+    6 x 4 and 8 x 3 fill 24 of 32 registers, 6 x 2 fills 12 of 16. Narrow tiles stay at 8 rows,
+    since in rows mode each takes an address register as well.
+    """
+    if _registers() == 32:
+        return {1: 8, 2: 8, 3: 8, 4: 6}[vectors]
+    return {1: 8, 2: 6}[vectors]
+
+
+def pick_vectors(columns: int, lanes: int) -> tuple[int, int]:
+    """(vectors of a full panel, vectors of the last, partial one or 0) for a number of columns."""
+    most = most_vectors()
+    needed = -(-columns // lanes)
+    if needed <= most:
+        return needed, (needed if columns % lanes else 0)
+    rest = columns % (most * lanes)
+    return most, -(-rest // lanes)
+
+
+@dataclasses.dataclass(frozen=True)
+class TileShape:
+    """What decides the machine code of a tile; `partial` masks the last vector of columns."""
+
+    dtype: str
+    rows: int
+    vectors: int
+    by_rows: bool
+    partial: bool
+
+    @property
+    def element(self):
+        """The LLVM type of one element."""
+        return _ELEMENTS[self.dtype]
+
+    @property
+    def lanes(self) -> int:
+        """Lanes of one vector."""
+        return vector_lanes(self.dtype)
+
+    @property
+    def name(self) -> str:
+        """The name of the tile's function."""
+        mode = "rows" if self.by_rows else "columns"
+        return f"tile_{mode}_{self.rows}x{self.vectors}{'p' if self.partial else ''}"
+
+
+_PARAMETERS: Sequence = (
+    ("args", PTR), ("a", PTR), ("a_rows", PTR), ("a_stride", I64), ("out_rows", PTR),
+    ("tap_offsets", PTR), ("taps", I64), ("k", I64), ("b", PTR), ("b_stride", I64), ("c", PTR),
+    ("c_stride", I64), ("row_base", I64), ("column", I64), ("rows", I64), ("width", I64),
+    ("flags", I64))
+
+
+def call_tile(f, shape: TileShape, **values):
+    """Calls a tile in `f`; each parameter is a Value or an int (pointers that are unused: None).
+
+    args: the argument table, for the epilogue; a: the pointer to which row and tap offsets are
+    added; a_rows: table of row offsets (rows mode); a_stride: from one k to the next (columns
+    mode); out_rows: table of the rows' numbers in C, and in the epilogue after row_base is added;
+    tap_offsets, taps, k: what is summed over; b, b_stride; c: where row 0 and this tile's first
+    column lie, c_stride; column: the first column for the epilogue; rows, width: how many of the
+    tile's rows and columns exist; flags. Offsets and strides are in elements.
+    """
+    arguments = []
+    for name, type in _PARAMETERS:
+        value = values.pop(name)
+        if type is PTR:
+            arguments.append(f.constant(PTR, 0) if value is None else value)
+        else:
+            arguments.append(f.i64(value))
+    if values:
+        raise TypeError(f"call_tile has no parameters {sorted(values)}")
+    f.call(shape.name, VOID, arguments)
+
+
+def define_tile(module, shape: TileShape, epilogue=None, epilogue_slot: int = 0):
+    """Defines the function of a tile in a module, once."""
+    if shape.name not in module.functions:
+        _Tile(module, shape, epilogue, epilogue_slot).emit()
+
+
+class _Tile:
+    def __init__(self, module, shape, epilogue, epilogue_slot):
+        self.shape, self.epilogue, self.epilogue_slot = shape, epilogue, epilogue_slot
+        self.f = module.function(shape.name, VOID, [type for _, type in _PARAMETERS],
+                                 attributes="nounwind noinline", linkage="internal")
+        for (name, _), value in zip(_PARAMETERS, self.f.parameters):
+            setattr(self, name, value)
+        self.vector = vector(shape.element, shape.lanes)
+
+    def emit(self):
+        f, shape = self.f, self.shape
+        self.mask = None
+        if shape.partial:
+            last = self.width - (shape.vectors - 1) * shape.lanes
+            self.mask = f.tail_mask(last, shape.lanes)
+        accumulators = self._reduce(self._initial())
+        if shape.partial:
+            return self._store_rows(accumulators)
+        whole = f.eq(self.rows, shape.rows)
+        if self.epilogue:
+            whole = whole & f.eq(self.flags & FINAL, 0)
+        with f.if_(whole) as branch:
+            self._store_directly(accumulators)
+        with branch.otherwise():
+            self._store_rows(accumulators)
+
+    # ---- the reduction -------------------------------------------------------------------------
+
+    def _row_of(self, r):
+        """The number in C of row r; rows beyond the last repeat it, so that reads stay inside."""
+        f = self.f
+        return f.load(I64, self.out_rows, f.min_int(self.rows - 1, r))
+
+    def _initial(self):
+        f, shape = self.f, self.shape
+        zero = f.constant(self.vector, 0)
+        with f.if_(f.ne(self.flags & ACCUMULATE, 0)) as branch:
+            loaded = []
+            for r in range(shape.rows):
+                start = f.at(self.c, self._row_of(r) * self.c_stride, shape.element)
+                loaded += [self._load_c(start, j) for j in range(shape.vectors)]
+            branch.give(*loaded)
+        with branch.otherwise():
+            branch.give(*[zero] * len(loaded))
+        return branch.results
+
+    def _load_c(self, start, j):
+        f, offset = self.f, j * self.shape.lanes
+        if self.mask is not None and j == self.shape.vectors - 1:
+            return f.load_masked(self.vector, start, self.mask, offset)
+        return f.load(self.vector, start, offset)
+
+    def _reduce(self, accumulators):
+        f, shape = self.f, self.shape
+        element = shape.element
+        if shape.by_rows:
+            offsets = [f.load(I64, self.a_rows, r) for r in range(shape.rows)]
+            bases = [f.at(self.a, offset, element) for offset in offsets]
+        else:
+            bases = [self.a]
+        with f.loop(0, self.taps, carried=accumulators + [self.b]) as taps:
+            tap = f.load(I64, self.tap_offsets, taps.index)
+            starts = [f.at(base, tap, element) for base in bases]
+            carried = taps.carried + ([] if shape.by_rows else starts)
+            with f.loop(0, self.k, carried=carried) as inner:
+                inner.next(*self._step(inner, starts))
+            taps.next(*inner.results[:len(taps.carried)])
+        return taps.results[:-1]
+
+    def _step(self, inner, starts):
+        """One k: every accumulator takes a product of a broadcast of A and a vector of B."""
+        f, shape = self.f, self.shape
+        count = shape.rows * shape.vectors
+        sums, b = list(inner.carried[:count]), inner.carried[count]
+        columns = [f.load(self.vector, b, j * shape.lanes) for j in range(shape.vectors)]
+        a = None if shape.by_rows else inner.carried[count + 1]
+        for r in range(shape.rows):
+            scalar = (f.load(shape.element, starts[r], inner.index) if shape.by_rows
+                      else f.load(shape.element, a, r))
+            row = f.splat(scalar, shape.lanes)
+            for j in range(shape.vectors):
+                i = r * shape.vectors + j
+                sums[i] = f.fma(row, columns[j], sums[i])
+        advanced = [f.at(b, self.b_stride, shape.element)]
+        return sums + advanced + ([] if a is None else [f.at(a, self.a_stride, shape.element)])
+
+    # ---- results -------------------------------------------------------------------------------
+
+    def _store_directly(self, accumulators):
+        f, shape = self.f, self.shape
+        values = iter(accumulators)
+        for r in range(shape.rows):
+            row = f.load(I64, self.out_rows, r)
+            start = f.at(self.c, row * self.c_stride, shape.element)
+            for j in range(shape.vectors):
+                f.store(next(values), start, j * shape.lanes)
+
+    def _store_rows(self, accumulators):
+        """Row by row from the stack: the epilogue's code appears once, whatever the rows."""
+        f, shape = self.f, self.shape
+        lanes, panel = shape.lanes, shape.vectors * shape.lanes
+        spilled = f.alloca(shape.element, shape.rows * panel)
+        for i, value in enumerate(accumulators):
+            f.store(value, spilled, i * lanes)
+        with f.loop(0, self.rows) as loop:
+            number = f.load(I64, self.out_rows, loop.index)
+            start = f.at(self.c, number * self.c_stride, shape.element)
+            row = self.row_base + number
+            source = f.at(spilled, loop.index * panel, shape.element)
+            values = [f.load(self.vector, source, j * lanes) for j in range(shape.vectors)]
+            if self.epilogue:
+                with f.if_(f.ne(self.flags & FINAL, 0)) as branch:
+                    branch.give(*[self._finish(v, row, j) for j, v in enumerate(values)])
+                with branch.otherwise():
+                    branch.give(*values)
+                values = branch.results
+            for j, value in enumerate(values):
+                if self._mask_of(j) is not None:
+                    f.store_masked(value, start, self.mask, j * lanes)
+                else:
+                    f.store(value, start, j * lanes)
+
+    def _mask_of(self, j):
+        return self.mask if j == self.shape.vectors - 1 else None
+
+    def _finish(self, value, row, j):
+        column = self.column + j * self.shape.lanes
+        return self.epilogue.emit(self.f, value, row, column, self._mask_of(j),
+                                  self.epilogue_slot)
