@@ -149,7 +149,7 @@ class _Pool:
         self.reserve_scratch(4096)
         self._handles = []
         if _has_posix_threads():
-            self._set(spin=max(1, round(SPIN_SECONDS / _pause_seconds())),
+            self._set(spin=max(1, round(SPIN_SECONDS / (native.PAUSES * _pause_seconds()))),
                       **{name: _symbol(symbol) for name, symbol in _API.items()})
             self._start_threads(entry.worker)
 
@@ -207,7 +207,8 @@ class _Pool:
 
 
 _API = {"lock": "pthread_mutex_lock", "unlock": "pthread_mutex_unlock",
-        "wait": "pthread_cond_wait", "signal": "pthread_cond_signal", "clock": "clock_gettime"}
+        "wait": "pthread_cond_wait", "signal": "pthread_cond_signal", "clock": "clock_gettime",
+        "yield": "sched_yield"}
 _lock = threading.Lock()
 _timing_lock = threading.Lock()
 _pool = None

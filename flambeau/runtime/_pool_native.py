@@ -12,7 +12,7 @@ Nobody waits for a thread that took no chunk.
 from flambeau.codegen.emitter import BOOL, I32, I64, PTR, VOID, Module
 from flambeau.runtime import _cpu
 
-__all__ = ["LINE", "PROGRAM_FIELDS", "STATE_BYTES", "STATE_FIELDS", "TASK_FIELDS", "pool_ir"]
+__all__ = ["LINE", "PAUSES", "PROGRAM_FIELDS", "STATE_BYTES", "STATE_FIELDS", "TASK_FIELDS", "pool_ir"]
 
 LINE = 128  # words that different threads write lie this far apart (two lines: adjacent prefetch)
 
@@ -26,10 +26,11 @@ STATE_FIELDS = {
     "stop": 5 * LINE, "threads": 5 * LINE + 8, "spin": 5 * LINE + 16, "slots": 5 * LINE + 24,
     "scratch": 5 * LINE + 32, "lock": 5 * LINE + 40, "unlock": 5 * LINE + 48,
     "wait": 5 * LINE + 56, "signal": 5 * LINE + 64, "clock": 5 * LINE + 72,
-    "clock_id": 5 * LINE + 80,
+    "clock_id": 5 * LINE + 80, "yield": 5 * LINE + 88,
     # pthread objects, in more room than any platform needs
     "mutex": 6 * LINE, "wake": 7 * LINE, "done": 8 * LINE,
 }
+PAUSES = 32  # about 1 us between two calls of sched_yield
 STATE_BYTES = 9 * LINE
 PROGRAM_FIELDS = ("tasks", "task_count", "patches", "patch_count", "times")
 TASK_FIELDS = ("function", "args", "items", "grain", "scratch_bytes")
@@ -144,14 +145,24 @@ def _define_worker(module):
 
 
 def _spin(f, state, condition):
-    """Pauses until the condition holds, at most `spin` times; the pauses that were left over."""
-    with f.while_loop([_get(f, state, "spin")]) as loop:
-        left, = loop.carried
-        loop.leave_if(condition() | f.le(left, 0))
-        _pause(f)
-        loop.next(left - 1)
-    # a last look: the condition may have come true with the last pause
-    return f.select(condition(), 1, f.constant(I64, 0))
+    """Waits for the condition, at most `spin` rounds; 1 if it came true, else 0.
+
+    Each round pauses `PAUSES` times, then yields: a thread that spins must not keep the one it
+    waits for off the core when another process has taken the rest of them.
+    """
+    with f.while_loop([_get(f, state, "spin")]) as rounds:
+        left, = rounds.carried
+        with f.while_loop([f.i64(PAUSES)]) as pauses:
+            more, = pauses.carried
+            holds = condition()
+            pauses.leave_if(holds | f.le(more, 0), [holds])
+            _pause(f)
+            pauses.next(more - 1)
+        held, = pauses.results
+        rounds.leave_if(held | f.le(left, 0), [held])
+        _call_api(f, state, "yield")
+        rounds.next(left - 1)
+    return f.cast(rounds.results[0], I64, signed=False)
 
 
 def _define_parallel(module):
