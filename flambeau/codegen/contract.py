@@ -165,7 +165,7 @@ def _emit(dtype, full, partial, by_rows, epilogue):
     name = f"contract_{dtype}_{full}_{partial}_{mode}"
     if epilogue is not None:
         name += f"_{epilogue.key}"
-    module = Module(name)
+    module = Module(name, pipeline="light")
     table = ArgumentTable(_POINTERS, _INTEGERS, epilogue)
     _Driver(module, name, dtype, full, partial, by_rows, table).emit()
     return name, module.text()
@@ -186,8 +186,7 @@ class _Driver:
                 define_tile(module, shape, table.epilogue, table.epilogue_slot)
                 self.shapes.append(shape)
         self.element = self.shapes[0].element
-        for shape in self.shapes:
-            define_pack_columns(module, self.element, self.lanes, shape.vectors)
+        define_pack_columns(module, self.element, self.lanes)
         if not by_rows:
             define_pack_rows(module, self.element, self.rows)
         self.f = f = module.kernel(name)
@@ -268,8 +267,8 @@ class _Driver:
         if shape.partial:
             pack = pack | f.lt(width, panel)
         with f.if_(pack) as branch:
-            f.call(f"pack_columns_{shape.vectors}", f.return_type, [
-                self.panel, source, self.b_row, self.b_column, self.k_count, width])
+            f.call("pack_columns", f.return_type, [
+                self.panel, source, self.b_row, self.b_column, self.k_count, width, f.i64(panel)])
             branch.give(self.panel, f.i64(panel))
         with branch.otherwise():
             branch.give(source, self.b_row)
@@ -282,8 +281,8 @@ class _Driver:
                       a_stride=a_stride, out_rows=f.at(self.out_rows, row, I64),
                       tap_offsets=f.scratch, taps=1, k=self.k_count, b=b, b_stride=b_stride,
                       c=f.at(self.c_item, column, self.element), c_stride=self.c_row,
-                      row_base=self.row_base, column=column, rows=self.row_count - row if False
-                      else f.min_int(self.row_count - row, self.rows), width=width,
+                      row_base=self.row_base, column=column,
+                      rows=f.min_int(self.row_count - row, self.rows), width=width,
                       flags=self.flags)
 
     def _rows_of_tile(self, row):
@@ -373,7 +372,7 @@ def _sum_kernel(dtype, epilogue):
 
 
 def _emit_sum(name, dtype, epilogue):
-    module = Module(name)
+    module = Module(name, pipeline="light")
     table = ArgumentTable(("partial", "out"), _SUM_INTEGERS, epilogue)
     lanes = vector_lanes(dtype)
     f = module.kernel(name)
