@@ -1,0 +1,295 @@
+"""Convolutions in one to three dimensions: the batch-reduce GEMM tile over windows.
+
+Between the graph compiler and the tile generator. Activations are channels-last; gradients with
+respect to the input are convolutions with `base_dilation` and flipped weights. The interface:
+
+    shape = ConvolveShape(batch, groups, inputs, outputs, extents, size, out, stride, padding,
+                          dilation, base_dilation, dtype)
+    plan_convolve(shape, x=Operand, w=Operand or packed=Pointer, out=Pointer, allocate=,
+                  epilogue=None, label="") -> list[KernelCall]
+    weight_layout(shape) -> WeightLayout             what `packed` must hold
+
+`x.strides` are (image, spatial..., channel), any: the input of a first layer may be NCHW. `out` is
+dense, (batch, spatial..., outputs). `w.strides` are (group, output in its group, input in its group,
+spatial...). `padding` is (low, high) for each dimension. The epilogue's row is the pixel number.
+
+A work item is a panel of output channels of a block of pixels. The part of the input that it reads is
+copied into scratch with its zero padding, unless it can be read where it lies (1x1, no padding):
+the copy costs less than 1 % of a 3x3 convolution of 64 channels and leaves no special cases at the
+borders. Rows of the tile are any pixels of the block, through a table, so that narrow maps fill the
+tile too. Every extent is a runtime integer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import math
+
+from flambeau.codegen.emitter import I64, Module, vector
+from flambeau.codegen.kernel_call import (ArgumentTable, Integer, KernelCall, Pointer,
+                                          default_grain)
+from flambeau.codegen.pack_weights import WeightLayout, plan_pack_weights
+from flambeau.codegen.tile import (ACCUMULATE, FINAL, TileShape, call_tile, define_tile, rows_for,
+                                   vector_lanes)
+from flambeau.codegen.window_copy import COPY_INTEGERS, WindowCopy, copy_values
+from flambeau.codegen.windows import window_dim
+
+__all__ = ["ConvolveShape", "plan_convolve", "weight_layout"]
+
+_L2 = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvolveShape:
+    """The numbers of a convolution; channels are totals over the groups."""
+
+    batch: int
+    groups: int
+    inputs: int
+    outputs: int
+    extents: tuple[int, ...]
+    size: tuple[int, ...]
+    out: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+    base_dilation: tuple[int, ...]
+    dtype: str
+
+    @functools.cached_property
+    def dims(self):
+        """Depth, height and width as WindowDim; a sequence lies along the height."""
+        found = [window_dim(e, o, k, s, p[0], d, b) for e, o, k, s, p, d, b in zip(
+            self.extents, self.out, self.size, self.stride, self.padding, self.dilation,
+            self.base_dilation)]
+        return tuple(self.spatial(found, window_dim(1, 1, 1)))
+
+    def spatial(self, values, missing):
+        """One value for each of depth, height and width."""
+        values = list(values)
+        if len(values) == 1:
+            return [missing, values[0], missing]
+        return [missing] * (3 - len(values)) + values
+
+    @property
+    def flops(self):
+        """Multiplications and additions, without those of padding's zeros... of every tap."""
+        taps = [sum(p.count * len(p.taps) for p in dim.phases) for dim in self.dims]
+        return (2 * self.batch * math.prod(taps) * self.inputs * self.outputs
+                // max(1, self.groups))
+
+
+def weight_layout(shape: ConvolveShape) -> WeightLayout:
+    """The layout in which `plan_convolve` wants its weights."""
+    size = tuple(dim.size for dim in shape.dims)
+    slots = []
+    for phases in itertools.product(*(dim.phases for dim in shape.dims)):
+        slots.append(tuple((d * size[1] + h) * size[2] + w for (d, _), (h, _), (w, _) in
+                           itertools.product(*(p.taps for p in phases))))
+    return WeightLayout(shape.dtype, shape.groups, shape.inputs // shape.groups,
+                        shape.outputs // shape.groups, size, tuple(slots))
+
+
+_POINTERS = ("x", "packed", "out")
+_INTEGERS = COPY_INTEGERS + (
+    "outputs", "group_outputs", "panel", "panels", "phases", "phase_table", "period_d", "period_h",
+    "period_w", "out_d", "out_h", "out_w", "a_image", "a_d", "a_h", "a_w", "rows_at", "tap_chunk")
+_PHASE = ("first_d", "first_h", "first_w", "count_d", "count_h", "count_w", "taps", "k",
+          "tap_table", "weights", "group_weights")
+
+
+def plan_convolve(shape: ConvolveShape, *, x, out, allocate, w=None, packed=None, epilogue=None,
+                  label=""):
+    """The calls for one convolution; see the module."""
+    dims = shape.dims
+    if not (shape.batch and shape.outputs and math.prod(dim.out for dim in dims)):
+        return []
+    layout = weight_layout(shape)
+    calls = []
+    if packed is None:
+        packed = Pointer(allocate(layout.nbytes))
+        if layout.nbytes:
+            steps = shape.spatial(w.strides[3:], 0)
+            w = dataclasses.replace(w, strides=tuple(w.strides[:3]) + tuple(steps))
+            calls.append(plan_pack_weights(layout, w, packed))
+    x_strides = [x.strides[0], *shape.spatial(x.strides[1:-1], 0), x.strides[-1]]
+    copy = copy_values(shape, x_strides, layout.panels)
+    phases, tables = _phase_tables(shape, layout, copy)
+    size = 4 if shape.dtype == "float32" else 8
+    rows = rows_for((layout.vectors[0] or layout.vectors[1]))
+    rows_at = copy.pop("scratch")
+    pixels = copy.pop("block_pixels")
+    scratch = rows_at + 16 * (pixels + rows)
+    longest = max([phase[7] for phase in phases]) * layout.panel * size
+    table = ArgumentTable(_POINTERS, _INTEGERS, epilogue)
+    a_strides = copy.pop("a_strides")
+    values = dict(
+        copy, x=x.pointer, packed=packed, out=out, outputs=shape.outputs,
+        group_outputs=shape.outputs // shape.groups, panel=layout.panel, panels=layout.panels,
+        phases=len(phases), phase_table=table.size, rows_at=rows_at,
+        tap_chunk=max(1, _L2 // 2 // max(1, longest)))
+    for i, letter in enumerate("dhw"):
+        values[f"period_{letter}"] = dims[i].period
+        values[f"out_{letter}"] = dims[i].out
+    values.update(zip(("a_image", "a_d", "a_h", "a_w"), a_strides))
+    first = table.size + len(phases) * len(_PHASE)
+    for phase in phases:
+        phase[8] += first
+    args = table.fill(**values) + [Integer(v) for phase in phases for v in phase]
+    args += [Integer(v) for v in tables]
+    items = shape.groups * layout.panels * copy["blocks"]
+    full, partial = layout.vectors
+    name, text = _kernel(shape.dtype, full, partial, epilogue)
+    nbytes = size * shape.batch * (shape.inputs * math.prod(d.extent for d in dims)
+                                   + shape.outputs * math.prod(d.out for d in dims))
+    calls.append(KernelCall(
+        name, text, args, items, default_grain(items, shape.flops // items), scratch, shape.flops,
+        nbytes + layout.nbytes, label or f"convolve {shape.inputs}->{shape.outputs} {shape.size}"))
+    return calls
+
+
+def _phase_tables(shape, layout, copy):
+    """The integers of each phase (as `_PHASE`), and all tap offsets in one list."""
+    channels = layout.inputs
+    tap_strides = copy.pop("tap_strides")
+    phases, tables = [], []
+    for number, parts in enumerate(itertools.product(*(dim.phases for dim in shape.dims))):
+        offsets = [sum((offset - dim.lowest) * step for (_, offset), dim, step in zip(
+            taps, shape.dims, tap_strides)) for taps in itertools.product(*(p.taps for p in parts))]
+        run = _run_length(offsets, channels)
+        # taps that lie behind each other in memory are one long k
+        if run * channels * layout.panel > _L2 // 8:
+            run = 1
+        phases.append([p.first for p in parts] + [p.count for p in parts]
+                      + [len(offsets) // run, run * channels, len(tables),
+                         layout.phase_start(number), layout.group_size(number)])
+        tables += offsets[::run]
+    return phases, tables
+
+
+def _run_length(offsets, channels):
+    """The largest divisor r of their number such that runs of r offsets are `channels` apart."""
+    for run in range(len(offsets), 1, -1):
+        if len(offsets) % run == 0 and all(
+                offsets[i] == offsets[i - 1] + channels
+                for i in range(len(offsets)) if i % run):
+            return run
+    return 1
+
+
+_kernels: dict = {}
+
+
+def _kernel(dtype, full, partial, epilogue):
+    key = dtype, full, partial, epilogue.key if epilogue else None
+    if key not in _kernels:
+        name = f"convolve_{dtype}_{full}_{partial}" + (f"_{epilogue.key}" if epilogue else "")
+        module = Module(name, pipeline="light")
+        _Driver(module, name, dtype, full, partial, epilogue).emit()
+        _kernels[key] = name, module.text()
+    return _kernels[key]
+
+
+class _Driver:
+    """The loops around the tile: items, phases, tap chunks, tiles of pixels."""
+
+    def __init__(self, module, name, dtype, full, partial, epilogue):
+        self.lanes = vector_lanes(dtype)
+        self.rows = rows_for(full or partial)
+        self.table = ArgumentTable(_POINTERS, _INTEGERS, epilogue)
+        self.shapes = []
+        for vectors, masked in ((full, False), (partial, True)):
+            if vectors:
+                shape = TileShape(dtype, self.rows, vectors, True, masked)
+                define_tile(module, shape, epilogue, self.table.epilogue_slot)
+                self.shapes.append(shape)
+        self.element = self.shapes[0].element
+        self.vector = vector(self.element, self.lanes)
+        self.f = f = module.kernel(name)
+        for slot in _POINTERS + _INTEGERS:
+            setattr(self, slot, self.table.load(f, slot))
+
+    def emit(self):
+        f = self.f
+        copy = WindowCopy(f, self, self.vector)
+        with f.loop(f.begin, f.end) as items:
+            block = items.index % self.blocks
+            panel = items.index / self.blocks % self.panels
+            group = items.index / self.blocks / self.panels
+            copy.decode(block)
+            self.input = copy.emit(group)
+            self.copy = copy
+            with f.loop(0, self.phases) as phase:
+                self._phase(phase.index, panel, group)
+
+    def _phase(self, number, panel, group):
+        f = self.f
+        fields = f.at(f.args, self.phase_table + number * len(_PHASE), I64)
+        phase = {name: f.load(I64, fields, i) for i, name in enumerate(_PHASE)}
+        self.out_rows, pixels = self._fill_tables(phase)
+        column = panel * self.panel
+        width = f.min_int(self.group_outputs - column, self.panel)
+        weights = f.at(self.packed, phase["weights"] + group * phase["group_weights"]
+                       + column * phase["taps"] * phase["k"], self.element)
+        taps = f.at(f.args, phase["tap_table"], I64)
+        with f.loop(0, phase["taps"], self.tap_chunk, at_least_once=True) as chunk:
+            t = chunk.index
+            count = f.min_int(phase["taps"] - t, self.tap_chunk)
+            final = f.ge(t + self.tap_chunk, phase["taps"])
+            flags = (f.select(f.gt(t, 0), f.i64(ACCUMULATE), 0)
+                     | f.select(final, f.i64(FINAL), 0))
+
+            def tiles(shape):
+                stride = f.i64(shape.vectors * self.lanes)
+                first = group * self.group_outputs + column
+                with f.loop(0, pixels, self.rows) as tile:
+                    row = tile.index
+                    call_tile(
+                        f, shape, args=f.args, a=self.input, a_rows=f.at(self.a_rows, row, I64),
+                        a_stride=0, out_rows=f.at(self.out_rows, row, I64),
+                        tap_offsets=f.at(taps, t, I64), taps=count, k=phase["k"],
+                        b=f.at(weights, t * phase["k"] * stride, self.element), b_stride=stride,
+                        c=f.at(self.out, first, self.element), c_stride=self.outputs, row_base=0,
+                        column=first, rows=f.min_int(pixels - row, self.rows), width=width,
+                        flags=flags)
+
+            if len(self.shapes) == 1:
+                tiles(self.shapes[0])
+            else:
+                with f.if_(f.eq(width, self.panel)) as branch:
+                    tiles(self.shapes[0])
+                with branch.otherwise():
+                    tiles(self.shapes[1])
+
+    def _fill_tables(self, phase):
+        """For each pixel of the block in this phase: where its window starts, and its number."""
+        f, copy = self.f, self.copy
+        self.a_rows = f.byte_offset(f.scratch, self.rows_at)
+        out_rows = f.at(self.a_rows, copy.block_images * copy.block_d * copy.block_h
+                        * phase["count_w"] + self.rows, I64)
+        depths = f.min_int(phase["count_d"] - copy.first_d, copy.block_d)
+        heights = f.min_int(phase["count_h"] - copy.first_h, copy.block_h)
+        with f.loop(0, copy.images, carried=[f.i64(0)]) as image:
+            with f.loop(0, depths, carried=image.carried) as d:
+                with f.loop(0, heights, carried=d.carried) as h:
+                    a = (image.index * self.a_image + d.index * self.a_d + h.index * self.a_h)
+                    depth = (copy.first_d + d.index) * self.period_d + phase["first_d"]
+                    height = (copy.first_h + h.index) * self.period_h + phase["first_h"]
+                    row = ((copy.first_image + image.index) * self.out_d + depth) * self.out_h
+                    row = (row + height) * self.out_w + phase["first_w"]
+                    at = h.carried[0]
+                    with f.loop(0, phase["count_w"]) as w:
+                        f.store(a + w.index * self.a_w, self.a_rows, at + w.index)
+                        f.store(row + w.index * self.period_w, out_rows, at + w.index)
+                    h.next(at + phase["count_w"])
+                d.next(h.results[0])
+            image.next(d.results[0])
+        pixels = image.results[0]
+        with f.if_(f.gt(pixels, 0)):
+            last_a, last_row = (f.load(I64, t, pixels - 1) for t in (self.a_rows, out_rows))
+            with f.loop(pixels, pixels + (self.rows - 1)) as rest:
+                f.store(last_a, self.a_rows, rest.index)
+                f.store(last_row, out_rows, rest.index)
+        return out_rows, pixels
