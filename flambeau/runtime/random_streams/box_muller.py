@@ -15,12 +15,14 @@ import numpy as np
 
 from .rounding import fma32, fma64, libm
 
-__all__ = ["BLOCK", "float32_blocks", "float64_blocks"]
+__all__ = [
+    "BLOCK", "COSINE", "LOG", "MINUS_QUARTER_PI", "SINE", "float32_blocks", "float64_blocks",
+]
 
 BLOCK = 16
 
 _f4 = np.float32
-_LOG = [
+LOG = [
     _f4(c)
     for c in (
         7.0376836292e-2,
@@ -34,9 +36,9 @@ _LOG = [
         3.3333331174e-1,
     )
 ]
-_COSINE = [_f4(c) for c in (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)]
-_SINE = [_f4(c) for c in (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)]
-_MINUS_QUARTER_PI = [
+COSINE = [_f4(c) for c in (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)]
+SINE = [_f4(c) for c in (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)]
+MINUS_QUARTER_PI = [
     _f4(c) for c in (-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8)
 ]
 
@@ -63,7 +65,7 @@ def _log(x: np.ndarray) -> np.ndarray:
     r = mantissa - _f4(1)
     np.add(r, mantissa, out=r, where=small)
     z = r * r
-    y = _polynomial(_LOG, r)
+    y = _polynomial(LOG, r)
     y *= r
     y = fma32(y, z, e * _f4(-2.12194440e-4))
     y = fma32(z, _f4(-0.5), y)
@@ -77,14 +79,14 @@ def _sine_and_cosine(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     octant += 1
     octant &= ~1
     y = octant.astype(_f4)
-    for part in _MINUS_QUARTER_PI:
+    for part in MINUS_QUARTER_PI:
         x = fma32(y, part, x)
     z = x * x
-    cosine = _polynomial(_COSINE, z)
+    cosine = _polynomial(COSINE, z)
     cosine *= z
     cosine = fma32(cosine, z, z * _f4(-0.5))
     cosine += _f4(1)
-    sine = _polynomial(_SINE, z)
+    sine = _polynomial(SINE, z)
     sine *= z
     sine = fma32(sine, x, x)
     straight = (octant & 2) == 0

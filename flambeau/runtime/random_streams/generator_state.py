@@ -55,18 +55,28 @@ class GeneratorState(MersenneTwister):
         self, shape, low: float = 0.0, high: float = 1.0, dtype: str = "float32"
     ) -> np.ndarray:
         """Uniform samples on [low, high)."""
+        unit = low == 0.0 and high == 1.0
+        first, span = np.float32(low), np.float32(high) - np.float32(low)
         if dtype == "float64":
-            if low == 0.0 and high == 1.0:
-                return self._fill(shape, dtype, self.doubles)
-            draw = lambda count: fma64(self.doubles(count), high - low, low)
-        elif low == 0.0 and high == 1.0:
-            draw = self.floats
+            draw = self.doubles if unit else (
+                lambda count: fma64(self.doubles(count), high - low, low)
+            )
         else:
-            first, span = np.float32(low), np.float32(high) - np.float32(low)
-            draw = lambda count: fma32(self.floats(count), span, first)
-        samples = self._fill(shape, dtype, draw)
-        if low == 0.0 and high == 1.0 and dtype == "float32":
-            return samples
+            draw = self.floats if unit else (
+                lambda count: fma32(self.floats(count), span, first)
+            )
+        count = _count(shape)
+        if dtype != "float64" and self._is_hot(count, 3):
+            end = high if dtype == "float32" else math.nan
+            samples = np.empty(shape, np.float32)
+            self._run("random_uniform", samples, count, first, span, end)
+            if dtype == "float32":
+                return samples
+            samples = cast(samples, dtype)
+        else:
+            samples = self._fill(shape, dtype, draw)
+            if unit and _DIGITS[dtype] >= 24:
+                return samples
         # Rounding may reach `high`, which is outside: PyTorch puts `low` there.
         ends = cast(np.array([low, high]), dtype)
         outside = samples == ends[1]
@@ -90,10 +100,15 @@ class GeneratorState(MersenneTwister):
         if dtype == "float64":
             blocks, draw = box_muller.float64_blocks, self.doubles
         whole = count - count % box_muller.BLOCK
-        samples = np.empty(count, _storage(dtype))
-        for start in range(0, whole, _CHUNK):
-            stop = min(start + _CHUNK, whole)
-            samples[start:stop] = cast(blocks(draw(stop - start), mean, std), dtype)
+        if dtype != "float64" and self._is_hot(count, 10) and self._has_native_normal():
+            samples = np.empty(count, np.float32)
+            self._run("random_normal", samples, whole, mean, std)
+            samples = cast(samples, dtype)
+        else:
+            samples = np.empty(count, _storage(dtype))
+            for start in range(0, whole, _CHUNK):
+                stop = min(start + _CHUNK, whole)
+                samples[start:stop] = cast(blocks(draw(stop - start), mean, std), dtype)
         if whole < count:
             # The last 16 elements are drawn anew. The full-precision kernels have by then drawn
             # words for the remainder too.
@@ -101,6 +116,13 @@ class GeneratorState(MersenneTwister):
                 draw(count - whole)
             samples[-box_muller.BLOCK :] = cast(blocks(draw(box_muller.BLOCK), mean, std), dtype)
         return samples.reshape(shape)
+
+    @staticmethod
+    def _has_native_normal() -> bool:
+        """Processors without fused multiply-add would round differently."""
+        from . import native
+
+        return "random_normal" in native.functions()
 
     def _normal_pairs(
         self, count: int, mean: float, std: float, dtype: str = "float64"
@@ -174,6 +196,15 @@ class GeneratorState(MersenneTwister):
         # u < p for u = k / 2**53 is k < p * 2**53; the shift drops the 11 bits not used.
         bound = math.ceil(math.ldexp(p, 53))
         limit = np.uint64(min(bound << 11, 0xFFFFFFFFFFFFFFFF))
+        count = _count(shape)
+        if bound < 1 << 53 and self._is_hot(count, 2):
+            if dtype == "float32":
+                mask = self._run("random_mask", np.empty(shape, dtype), count, bound << 11, 1.0)
+            else:
+                mask = cast(
+                    self._run("random_bits", np.empty(shape, bool), count, bound << 11), dtype
+                )
+            return mask
 
         def draw(count):
             words = self.words64(count)
@@ -231,6 +262,13 @@ class GeneratorState(MersenneTwister):
         """A random order of 0 to n - 1 by Fisher and Yates' shuffle."""
         if n >= _LONG_PERMUTATION:
             return self._long_permutation(n, dtype)
+        if self._is_hot(n, 16):
+            order = np.empty(n, np.int64)
+            from . import native
+
+            words = self.words(n - 1)
+            native.functions()["random_shuffle"](order.ctypes.data, words.ctypes.data, n)
+            return cast(order, dtype)
         order = list(range(n))
         if n > 1:
             left = np.arange(n, 1, -1, dtype=np.uint32)
@@ -307,6 +345,11 @@ class GeneratorState(MersenneTwister):
         """The factors of `dropout(p)`, 0 < p < 1: 1 / (1 - p) where an element is kept, else 0."""
         keep = 1.0 - p
         if dtype == "float32":
+            bound = math.ceil(math.ldexp(keep, 53))
+            if self._is_hot(_count(shape), 2) and bound < 1 << 53:
+                kept = np.float32(1) / np.float32(keep)
+                mask = np.empty(shape, dtype)
+                return self._run("random_mask", mask, mask.size, bound << 11, kept)
             mask = self.bernoulli(shape, keep, "bool")
             return mask * (np.float32(1) / np.float32(keep))
         if dtype == "float64":

@@ -9,6 +9,7 @@ Reference: Matsumoto and Nishimura, "Mersenne twister", ACM TOMACS 8 (1998).
 
 from __future__ import annotations
 
+import os
 import secrets
 
 import numpy as np
@@ -36,6 +37,10 @@ _STATE = np.dtype(
 )
 STATE_BYTES = _STATE.itemsize  # 5056, what torch.get_rng_state() returns
 
+# A process that has drawn so much in NumPy loads the machine code, which takes 0.05 to 0.2 s.
+_COLD_WORK = 1 << 20
+_MANY = 256  # elements from which a call into machine code pays
+
 _low_word_first: bool | None = None
 
 
@@ -55,6 +60,8 @@ def _is_low_word_first() -> bool:
 
 class MersenneTwister:
     """One stream of 32-bit words with PyTorch's seeding and state layout."""
+
+    work = 0 if os.environ.get("FLAMBEAU_COMPILE", "1") != "0" else -(1 << 63)
 
     def __init__(self, seed: int = DEFAULT_SEED):
         self._bits = np.random.MT19937(0)
@@ -138,16 +145,42 @@ class MersenneTwister:
         other.set_state(self.get_state())
         return other
 
+    # Machine code
+
+    def _is_hot(self, count: int, cost: int = 1) -> bool:
+        """Whether to draw `count` elements by machine code; `cost` of one in NumPy, in words."""
+        if count < _MANY:
+            return False
+        if MersenneTwister.work > _COLD_WORK:
+            return True
+        MersenneTwister.work += count * cost
+        return False
+
+    def _run(self, name: str, out: np.ndarray, count: int, *arguments) -> np.ndarray:
+        """Calls a function of `native` that advances the state and writes `out`."""
+        from . import native
+
+        function = native.functions()[name]
+        self._unused_next = _BLOCK
+        with self._bits.lock:
+            function(self._bits.ctypes.state_address, out.ctypes.data, count, *arguments)
+        return out
+
     # Words
 
     def words(self, count: int) -> np.ndarray:
         """`count` 32-bit words as uint32, PyTorch's `random()`."""
+        if self._is_hot(count):
+            return self._run("random_words", np.empty(count, np.uint32), count)
         if count:
             self._unused_next = _BLOCK
         return self._integers(0, 0xFFFFFFFF, count, np.uint32, True)
 
     def words64(self, count: int) -> np.ndarray:
         """`count` 64-bit words as uint64, PyTorch's `random64()`: the first word is high."""
+        if self._is_hot(count, 2):
+            words = self._run("random_words", np.empty(count, "<u8"), 2 * count)
+            return words << np.uint64(32) | words >> np.uint64(32)
         if count:
             self._unused_next = _BLOCK
         words = self._integers(0, 0xFFFFFFFFFFFFFFFF, count, np.uint64, True)
