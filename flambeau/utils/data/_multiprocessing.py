@@ -23,7 +23,7 @@ from ._utils import MP_STATUS_CHECK_INTERVAL
 from ._utils.fetch import describe_indices
 from ._utils.transport import SegmentHandle, SlotReader, open_segment
 from ._utils.worker import Restart, Result, Stop, Task, WorkerPlan, run_worker
-from .dataloader import DataLoader, FetcherFactory, _BaseDataLoaderIter, _DatasetKind
+from .dataloader import DataLoader, FetcherFactory, _BaseDataLoaderIter
 
 #: The main process's ends of all workers' pipes: a newly forked worker closes its copies.
 _open_connections: weakref.WeakSet = weakref.WeakSet()

@@ -14,6 +14,7 @@ import numpy as np
 
 import flambeau
 
+from ....tensor import from_array
 from .errors import CollateError
 
 default_collate_err_msg_format = (
@@ -143,7 +144,6 @@ def is_plain(tensor: Any) -> bool:
     return (
         type(tensor) is flambeau.Tensor
         and not tensor.requires_grad
-        and tensor.dtype is not flambeau.bfloat16  # NumPy has no such type
         and tensor.device.type == "cpu"
     )
 
@@ -153,7 +153,7 @@ def collate_tensor_fn(batch: Any, *, collate_fn_map: dict | None = None) -> Any:
     _check_equal_shapes(batch)
     dtype = batch[0].dtype
     if all(is_plain(item) and item.dtype is dtype for item in batch):
-        return flambeau.from_numpy(np.stack([item.numpy() for item in batch]))
+        return from_array(np.stack([item._array() for item in batch]), dtype)
     return flambeau.stack(list(batch), 0)
 
 
@@ -164,24 +164,24 @@ def collate_numpy_array_fn(batch: Any, *, collate_fn_map: dict | None = None) ->
         raise TypeError(default_collate_err_msg_format.format(dtype))
     _check_equal_shapes(batch)
     if all(item.dtype == dtype for item in batch):
-        return flambeau.from_numpy(np.stack(batch))
+        return from_array(np.stack(batch))
     return flambeau.stack([flambeau.as_tensor(item) for item in batch], 0)
 
 
 def collate_numpy_scalar_fn(batch: Any, *, collate_fn_map: dict | None = None) -> Any:
     """Collect NumPy scalars into a 1-d tensor of their type."""
-    return flambeau.from_numpy(np.array(batch))
+    return from_array(np.array(batch))
 
 
 def collate_float_fn(batch: Any, *, collate_fn_map: dict | None = None) -> Any:
     """Collect Python floats into a 1-d tensor of float64."""
-    return flambeau.from_numpy(np.array(batch, dtype=np.float64))
+    return from_array(np.array(batch, dtype=np.float64))
 
 
 def collate_int_fn(batch: Any, *, collate_fn_map: dict | None = None) -> Any:
     """Collect Python integers (or bools) into a 1-d tensor of int64 (or bool)."""
     if all(type(item) is int for item in batch):
-        return flambeau.from_numpy(np.array(batch, dtype=np.int64))
+        return from_array(np.array(batch, dtype=np.int64))
     return flambeau.tensor(list(batch))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 import flambeau
 
+from ....tensor import from_array
 from .. import dataset as datasets
 from . import collate
 from .errors import CollateError, add_note
@@ -45,7 +46,7 @@ def gather_rows(dataset: Any, indices: list) -> Any:
     rows = np.asarray(indices)
     if rows.ndim != 1 or rows.dtype.kind != "i":
         return None
-    return [flambeau.from_numpy(tensor.numpy()[rows]) for tensor in dataset.tensors]
+    return [from_array(tensor._array()[rows], tensor.dtype) for tensor in dataset.tensors]
 
 
 class _Fetcher:

@@ -22,6 +22,8 @@ import numpy as np
 
 import flambeau
 
+from ....tensor import from_array
+
 #: Starts of arrays in a slot: one cache line.
 ALIGNMENT = 64
 #: Batches with less array data than this go through the pipe: 16 KiB fit its buffer.
@@ -72,18 +74,11 @@ def _tensor_state(tensor: Any) -> tuple:
             "does not support crossing process boundaries.  If you just want to transfer the "
             "data, call detach() on the tensor before serializing (e.g., putting it on the queue)."
         )
-    values = tensor.detach()
-    name = str(tensor.dtype).partition(".")[2]
-    if tensor.dtype is flambeau.bfloat16:
-        values = values.view(flambeau.int16)
-    return np.ascontiguousarray(values.numpy()).reshape(tensor.shape), name, tensor.requires_grad
+    return tensor._array(), tensor.dtype, tensor.requires_grad
 
 
-def _rebuild_tensor(array: Any, dtype_name: str, requires_grad: bool) -> Any:
-    tensor = flambeau.from_numpy(array)
-    dtype = getattr(flambeau, dtype_name)
-    if tensor.dtype is not dtype:
-        tensor = tensor.view(dtype)
+def _rebuild_tensor(array: Any, dtype: Any, requires_grad: bool) -> Any:
+    tensor = from_array(array, dtype)
     return tensor.requires_grad_() if requires_grad else tensor
 
 

@@ -1,0 +1,15 @@
+"""Logs for TensorBoard (``torch.utils.tensorboard``), written by the ``tensorboard`` package."""
+
+import importlib.util
+
+if importlib.util.find_spec("tensorboard") is None:
+    raise ImportError(
+        "flambeau.utils.tensorboard needs the tensorboard package: "
+        "pip install 'flambeau[tensorboard]'   (or: pip install tensorboard pillow)"
+    )
+
+from tensorboard.summary.writer.record_writer import RecordWriter  # noqa: E402
+
+from .writer import FileWriter, SummaryWriter  # noqa: E402
+
+__all__ = ["FileWriter", "RecordWriter", "SummaryWriter"]
