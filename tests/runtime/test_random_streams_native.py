@@ -1,4 +1,4 @@
-"""The machine code of the random streams gives the same bits as NumPy, whatever the vector width."""
+"""The machine code of the random streams gives the bits of NumPy, whatever the vector width."""
 
 import os
 import subprocess

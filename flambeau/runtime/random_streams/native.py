@@ -225,7 +225,7 @@ def _define_normal(module) -> None:
         _chunks(f, state, count, 1, fill)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def functions() -> dict[str, object]:
     """The compiled functions by name, to be called with addresses; see the definitions above."""
     from flambeau.runtime import _jit
