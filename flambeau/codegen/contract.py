@@ -61,7 +61,7 @@ def plan_contract(*, batch, m, n, k, a, b, out, dtype, allocate, epilogue=None, 
     lanes = vector_lanes(dtype)
     vectors, partial = pick_vectors(n, lanes)
     by_rows = a.strides[3] == 1 or k == 1
-    rows = rows_for(vectors)
+    rows = rows_for(vectors, "rows" if by_rows else "columns")
     blocks = _choose_blocks(outer * inner, m, n, k, rows, vectors * lanes, size)
     m_block, n_block, k_splits, k_block = blocks
     k_split = -(-k // k_splits) if k else 1
@@ -178,11 +178,12 @@ class _Driver:
         self.by_rows, self.table = by_rows, table
         self.lanes = vector_lanes(dtype)
         self.widest = full or partial
-        self.rows = rows_for(self.widest)
+        mode = "rows" if by_rows else "columns"
+        self.rows = rows_for(self.widest, mode)
         self.shapes = []
         for vectors, masked in ((full, False), (partial, True)):
             if vectors:
-                shape = TileShape(dtype, self.rows, vectors, by_rows, masked)
+                shape = TileShape(dtype, self.rows, vectors, mode, masked)
                 define_tile(module, shape, table.epilogue, table.epilogue_slot)
                 self.shapes.append(shape)
         self.element = self.shapes[0].element
@@ -378,7 +379,7 @@ def _emit_sum(name, dtype, epilogue):
     f = module.kernel(name)
     partial, out = table.load(f, "partial", "out")
     integers = dict(zip(_SUM_INTEGERS, table.load(f, *_SUM_INTEGERS)))
-    element = TileShape(dtype, 1, 1, True, False).element
+    element = TileShape(dtype, 1, 1, "rows", False).element
     type = vector(element, lanes)
     columns, parts, stride = (integers[n] for n in ("columns", "parts", "part_stride"))
     with f.loop(f.begin, f.end) as items:

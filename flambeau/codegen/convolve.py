@@ -36,7 +36,8 @@ from flambeau.codegen.tile import (ACCUMULATE, FINAL, TileShape, call_tile, defi
 from flambeau.codegen.window_copy import COPY_INTEGERS, WindowCopy, copy_values
 from flambeau.codegen.windows import window_dim
 
-__all__ = ["ConvolveShape", "plan_convolve", "weight_layout"]
+__all__ = ["ConvolveShape", "phase_offsets", "plan_convolve", "run_length",
+           "weight_layout"]
 
 _L2 = 1 << 20
 
@@ -118,7 +119,7 @@ def plan_convolve(shape: ConvolveShape, *, x, out, allocate, w=None, packed=None
     copy = copy_values(shape, x_strides, layout.panels)
     phases, tables = _phase_tables(shape, layout, copy)
     size = 4 if shape.dtype == "float32" else 8
-    rows = rows_for((layout.vectors[0] or layout.vectors[1]))
+    rows = rows_for(layout.vectors[0] or layout.vectors[1], "rows")
     rows_at = copy.pop("scratch")
     pixels = copy.pop("block_pixels")
     scratch = rows_at + 16 * (pixels + rows)
@@ -150,15 +151,22 @@ def plan_convolve(shape: ConvolveShape, *, x, out, allocate, w=None, packed=None
     return calls
 
 
+def phase_offsets(shape, tap_strides):
+    """(phases of the dimensions, offset of each tap from the first element) of each phase."""
+    for parts in itertools.product(*(dim.phases for dim in shape.dims)):
+        yield parts, [
+            sum((offset - dim.lowest) * step
+                for (_, offset), dim, step in zip(taps, shape.dims, tap_strides))
+            for taps in itertools.product(*(p.taps for p in parts))]
+
+
 def _phase_tables(shape, layout, copy):
     """The integers of each phase (as `_PHASE`), and all tap offsets in one list."""
     channels = layout.inputs
-    tap_strides = copy.pop("tap_strides")
     phases, tables = [], []
-    for number, parts in enumerate(itertools.product(*(dim.phases for dim in shape.dims))):
-        offsets = [sum((offset - dim.lowest) * step for (_, offset), dim, step in zip(
-            taps, shape.dims, tap_strides)) for taps in itertools.product(*(p.taps for p in parts))]
-        run = _run_length(offsets, channels)
+    found = phase_offsets(shape, copy.pop("tap_strides"))
+    for number, (parts, offsets) in enumerate(found):
+        run = run_length(offsets, channels)
         # taps that lie behind each other in memory are one long k
         if run * channels * layout.panel > _L2 // 8:
             run = 1
@@ -169,7 +177,7 @@ def _phase_tables(shape, layout, copy):
     return phases, tables
 
 
-def _run_length(offsets, channels):
+def run_length(offsets, channels):
     """The largest divisor r of their number such that runs of r offsets are `channels` apart."""
     for run in range(len(offsets), 1, -1):
         if len(offsets) % run == 0 and all(
@@ -197,12 +205,12 @@ class _Driver:
 
     def __init__(self, module, name, dtype, full, partial, epilogue):
         self.lanes = vector_lanes(dtype)
-        self.rows = rows_for(full or partial)
+        self.rows = rows_for(full or partial, "rows")
         self.table = ArgumentTable(_POINTERS, _INTEGERS, epilogue)
         self.shapes = []
         for vectors, masked in ((full, False), (partial, True)):
             if vectors:
-                shape = TileShape(dtype, self.rows, vectors, True, masked)
+                shape = TileShape(dtype, self.rows, vectors, "rows", masked)
                 define_tile(module, shape, epilogue, self.table.epilogue_slot)
                 self.shapes.append(shape)
         self.element = self.shapes[0].element
@@ -219,7 +227,7 @@ class _Driver:
             panel = items.index / self.blocks % self.panels
             group = items.index / self.blocks / self.panels
             copy.decode(block)
-            self.input = copy.emit(group)
+            self.input = copy.emit(group * self.x_group)
             self.copy = copy
             with f.loop(0, self.phases) as phase:
                 self._phase(phase.index, panel, group)

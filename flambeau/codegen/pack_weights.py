@@ -129,7 +129,7 @@ def _kernel(dtype):
     name = f"pack_weights_{dtype}"
     module = Module(name, pipeline="light")
     lanes = vector_lanes(dtype)
-    element = TileShape(dtype, 1, 1, True, False).element
+    element = TileShape(dtype, 1, 1, "rows", False).element
     define_pack_columns(module, element, lanes)
     f = module.kernel(name)
     table = ArgumentTable(("w", "packed"), _INTEGERS)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from flambeau.codegen.emitter import I64, PTR, VOID, vector
 
-__all__ = ["define_pack_columns", "define_pack_rows", "transposed"]
+__all__ = ["define_copy_columns", "define_pack_columns", "define_pack_rows", "square_side",
+           "transposed"]
 
 
 def transposed(f, rows):
@@ -47,10 +48,11 @@ def _pack_columns(module, element, lanes):
                         attributes="nounwind noinline", linkage="internal")
     to, source, k_stride, column_stride, k_count, width, panel = f.parameters
     with f.if_(f.eq(column_stride, 1)) as branch:
-        _copy_rows(f, vector(element, lanes))
+        f.call(define_copy_columns(module, element, lanes), VOID,
+               [to, source, k_stride, k_count, width, panel])
     with branch.otherwise():
         with f.if_(f.eq(k_stride, 1)) as branch:
-            _copy_squares(f, vector(element, _square(lanes)))
+            _copy_squares(f, vector(element, square_side(lanes)))
         with branch.otherwise():
             with f.loop(0, k_count) as loop:
                 with f.loop(0, panel) as column:
@@ -59,13 +61,21 @@ def _pack_columns(module, element, lanes):
                     f.store(f.load(element, start), to, loop.index * panel + column.index)
 
 
-def _square(lanes):
+def square_side(lanes):
+    """The side of the squares that are transposed in registers."""
     # 8 x 8 takes 24 shuffles in 7 ms of compilation, 16 x 16 takes 64 in 20 ms and is no faster
     return min(8, lanes)
 
 
-def _copy_rows(f, type):
-    to, source, k_stride, _, k_count, width, panel = f.parameters
+def define_copy_columns(module, element, lanes):
+    """Defines `copy_columns(to, from, k_stride, k, width, panel)`, for columns that are contiguous."""
+    return module.define_once("copy_columns", lambda m: _copy_columns(m, vector(element, lanes)))
+
+
+def _copy_columns(module, type):
+    f = module.function("copy_columns", VOID, [PTR, PTR] + [I64] * 4,
+                        attributes="nounwind noinline", linkage="internal")
+    to, source, k_stride, k_count, width, panel = f.parameters
     whole = f.min_int(width, panel) & -type.lanes
     mask = f.tail_mask(width - whole, type.lanes)
     with f.loop(0, k_count) as loop:

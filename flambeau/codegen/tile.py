@@ -12,7 +12,9 @@ runtime value except the number of accumulators, so that one machine code serves
 - A in "rows" mode: each row of the tile has a pointer of its own, taken from a table of offsets (so
   that a tile may take any pixels), and k is contiguous in memory;
 - A in "columns" mode: the rows are contiguous in memory and k has a stride: packed or transposed
-  matrices, and weight gradients, where k counts pixels;
+  matrices;
+- A in "table" mode: the rows are contiguous and the table of taps holds the place of each k: weight
+  gradients, where k counts the pixels of many short lines;
 - B has contiguous columns and any stride from one k to the next.
 """
 
@@ -47,15 +49,16 @@ def most_vectors() -> int:
     return 4 if _registers() == 32 else 2
 
 
-def rows_for(vectors: int) -> int:
+def rows_for(vectors: int, mode: str) -> int:
     """Rows of the tile with `vectors` vectors of columns.
 
-    6 x 4 and 8 x 3 fill 24 of 32 registers, 6 x 2 fills 12 of 16. Narrow tiles stay at 8 rows,
-    since in rows mode each takes an address register as well.
+    6 x 4 and 8 x 3 fill 24 of 32 registers, 6 x 2 fills 12 of 16. Narrow tiles stay at 8 rows in
+    rows mode, since each takes an address register as well.
     """
+    narrow = 8 if mode == "rows" else 12
     if _registers() == 32:
-        return {1: 8, 2: 8, 3: 8, 4: 6}[vectors]
-    return {1: 8, 2: 6}[vectors]
+        return {1: narrow, 2: narrow, 3: 8, 4: 6}[vectors]
+    return {1: narrow, 2: 6}[vectors]
 
 
 def pick_vectors(columns: int, lanes: int) -> tuple[int, int]:
@@ -75,7 +78,7 @@ class TileShape:
     dtype: str
     rows: int
     vectors: int
-    by_rows: bool
+    mode: str
     partial: bool
 
     @property
@@ -91,8 +94,7 @@ class TileShape:
     @property
     def name(self) -> str:
         """The name of the tile's function."""
-        mode = "rows" if self.by_rows else "columns"
-        return f"tile_{mode}_{self.rows}x{self.vectors}{'p' if self.partial else ''}"
+        return f"tile_{self.mode}_{self.rows}x{self.vectors}{'p' if self.partial else ''}"
 
 
 _PARAMETERS: Sequence = (
@@ -108,7 +110,7 @@ def call_tile(f, shape: TileShape, **values):
     args: the argument table, for the epilogue; a: the pointer to which row and tap offsets are
     added; a_rows: table of row offsets (rows mode); a_stride: from one k to the next (columns
     mode); out_rows: table of the rows' numbers in C, and in the epilogue after row_base is added;
-    tap_offsets, taps, k: what is summed over; b, b_stride; c: where row 0 and this tile's first
+    tap_offsets, taps, k: what is summed over (k is unused in table mode); b, b_stride; c: where row 0 and this tile's first
     column lie, c_stride; column: the first column for the epilogue; rows, width: how many of the
     tile's rows and columns exist; flags. Offsets and strides are in elements.
     """
@@ -185,7 +187,9 @@ class _Tile:
     def _reduce(self, accumulators):
         f, shape = self.f, self.shape
         element = shape.element
-        if shape.by_rows:
+        if shape.mode == "table":
+            return self._reduce_by_table(accumulators)
+        if shape.mode == "rows":
             offsets = [f.load(I64, self.a_rows, r) for r in range(shape.rows)]
             bases = [f.at(self.a, offset, element) for offset in offsets]
         else:
@@ -193,28 +197,41 @@ class _Tile:
         with f.loop(0, self.taps, carried=accumulators + [self.b]) as taps:
             tap = f.load(I64, self.tap_offsets, taps.index)
             starts = [f.at(base, tap, element) for base in bases]
-            carried = taps.carried + ([] if shape.by_rows else starts)
+            carried = taps.carried + ([] if shape.mode == "rows" else starts)
             with f.loop(0, self.k, carried=carried) as inner:
-                inner.next(*self._step(inner, starts))
+                sums = list(inner.carried[:len(accumulators)])
+                b = inner.carried[len(accumulators)]
+                if shape.mode == "rows":
+                    scalars = [f.load(element, start, inner.index) for start in starts]
+                    advanced = []
+                else:
+                    a = inner.carried[-1]
+                    scalars = [f.load(element, a, r) for r in range(shape.rows)]
+                    advanced = [f.at(a, self.a_stride, element)]
+                inner.next(*self._multiply(scalars, b, sums), f.at(b, self.b_stride, element),
+                           *advanced)
             taps.next(*inner.results[:len(taps.carried)])
         return taps.results[:-1]
 
-    def _step(self, inner, starts):
+    def _reduce_by_table(self, accumulators):
+        f, element = self.f, self.shape.element
+        with f.loop(0, self.taps, carried=accumulators + [self.b]) as loop:
+            a = f.at(self.a, f.load(I64, self.tap_offsets, loop.index), element)
+            scalars = [f.load(element, a, r) for r in range(self.shape.rows)]
+            *sums, b = loop.carried
+            loop.next(*self._multiply(scalars, b, sums), f.at(b, self.b_stride, element))
+        return loop.results[:-1]
+
+    def _multiply(self, scalars, b, sums):
         """One k: every accumulator takes a product of a broadcast of A and a vector of B."""
         f, shape = self.f, self.shape
-        count = shape.rows * shape.vectors
-        sums, b = list(inner.carried[:count]), inner.carried[count]
         columns = [f.load(self.vector, b, j * shape.lanes) for j in range(shape.vectors)]
-        a = None if shape.by_rows else inner.carried[count + 1]
-        for r in range(shape.rows):
-            scalar = (f.load(shape.element, starts[r], inner.index) if shape.by_rows
-                      else f.load(shape.element, a, r))
+        for r, scalar in enumerate(scalars):
             row = f.splat(scalar, shape.lanes)
             for j in range(shape.vectors):
                 i = r * shape.vectors + j
                 sums[i] = f.fma(row, columns[j], sums[i])
-        advanced = [f.at(b, self.b_stride, shape.element)]
-        return sums + advanced + ([] if a is None else [f.at(a, self.a_stride, shape.element)])
+        return sums
 
     # ---- results -------------------------------------------------------------------------------
 

@@ -23,19 +23,23 @@ _BUDGET = 256 << 10  # bytes of a copied block: a quarter of 1 MiB of L2
 _PIXELS = 512        # pixels of a block: a panel of weights is then read from L2 often enough
 
 
-def copy_values(shape, x_strides, items_per_block, pixels=_PIXELS, wanted=16):
+def copy_values(shape, x_strides, items_per_block, pixels=_PIXELS, wanted=16, channels=None,
+                may_be_direct=True):
     """The integers of `COPY_INTEGERS` for a ConvolveShape, and what its planner needs besides.
+
+    A block holds `channels` of the channels of a group, by default all of them.
 
     `x_strides` are those of (image, depth, height, width, channel). Besides: `scratch` bytes,
     `block_pixels` (at most, in one phase), `a_strides` from pixel to pixel and `tap_strides` from
     tap to tap, both in (image,) depth, height, width.
     """
     dims = shape.dims
-    channels = shape.inputs // shape.groups
+    group = shape.inputs // shape.groups
+    channels = channels or group
     size = 4 if shape.dtype == "float32" else 8
     image, *steps, x_c = x_strides
-    group_step, x_c = channels * x_c, 1 if channels == 1 else x_c
-    direct = x_c == 1 and all(dim.inside for dim in dims)
+    group_step, x_c = group * x_c, 1 if group == 1 else x_c
+    direct = may_be_direct and x_c == 1 and all(dim.inside for dim in dims)
     single = [dim.lowest == dim.highest for dim in dims]
     counts = [dim.phases[0].count for dim in dims]
 
@@ -65,7 +69,8 @@ def copy_values(shape, x_strides, items_per_block, pixels=_PIXELS, wanted=16):
         "x_group": group_step, "rows_d": rows[1], "rows_h": rows[0], "columns": columns,
         "channels": channels, "first_column": min(first, columns),
         "last_column": max(last, min(first, columns)),
-        "run": x_c == 1 and copy_step[2] == 1 and (steps[2] == channels or columns == 1),
+        "run": x_c == 1 and copy_step[2] == 1 and channels == group and (
+            steps[2] == channels or columns == 1),
         "scratch": 0 if direct else -(-images * strides[0] * size // 64) * 64,
         "block_pixels": images * depths * heights * counts[2]}
     values["blocks"] = -(-shape.batch // images) * values["blocks_d"] * values["blocks_h"]
@@ -128,7 +133,7 @@ class WindowCopy:
     def __init__(self, f, get, vector_type):
         self.f, self.get, self.vector = f, get, vector_type
         self.element = vector_type.element
-        _define_runs(f.module, vector_type)
+        f.module.define_once("zero_run", lambda module: _define_runs(module, vector_type))
         self.block_images, self.block_d, self.block_h = (get.block_images, get.block_d,
                                                          get.block_h)
 
@@ -141,12 +146,16 @@ class WindowCopy:
         self.images = f.min_int(get.batch - self.first_image, get.block_images)
         self.first_d, self.first_h = d * get.block_d, h * get.block_h
 
-    def emit(self, group):
-        """Copies the block if it must be; the pointer to its first element."""
+    def emit(self, offset, copied=None):
+        """Copies the block if it must be; the pointer to its first element.
+
+        `offset` is that of the first channel in x; `copied` channels exist, by default all.
+        """
         f, get = self.f, self.get
+        self.copied = get.channels if copied is None else copied
         depth = self.first_d * get.step_d + get.lowest_d
         height = self.first_h * get.step_h + get.lowest_h
-        start = f.at(get.x, group * get.x_group + self.first_image * get.x_image, self.element)
+        start = f.at(get.x, offset + self.first_image * get.x_image, self.element)
         with f.if_(f.ne(get.direct, 0)) as branch:
             branch.give(f.at(start, depth * get.x_d + height * get.x_h + get.lowest_w * get.x_w,
                              self.element))
@@ -184,9 +193,9 @@ class WindowCopy:
             with f.if_(f.eq(get.x_c, 1)) as branch:
                 with f.loop(first, last) as u:
                     f.call("copy_run", VOID, [f.at(to, u.index * channels, self.element),
-                                              place(u.index), channels])
+                                              place(u.index), self.copied])
             with branch.otherwise():
-                with f.loop(0, channels) as c, f.loop(first, last) as u:
+                with f.loop(0, self.copied) as c, f.loop(first, last) as u:
                     value = f.load(self.element, place(u.index), c.index * get.x_c)
                     f.store(value, to, u.index * channels + c.index)
 
