@@ -15,7 +15,8 @@ IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tif
 
 def has_file_allowed_extension(filename: str, extensions: str | tuple[str, ...]) -> bool:
     """True if the name ends, in any case, with one of the extensions."""
-    return filename.lower().endswith(extensions if isinstance(extensions, str) else tuple(extensions))
+    endings = extensions if isinstance(extensions, str) else tuple(extensions)
+    return filename.lower().endswith(endings)
 
 
 def is_image_file(filename: str) -> bool:

@@ -127,7 +127,7 @@ def _extract_tar(source: str, target: str, compression: str | None) -> None:
         for member in archive.getmembers():  # Pythons before the extraction filters
             _check_inside(member.name, target, source)
             if not (member.isfile() or member.isdir()):
-                raise RuntimeError(f"{source} holds the special file {member.name!r}: not extracted")
+                raise RuntimeError(f"{source} holds the special file {member.name!r}")
         archive.extractall(target)
 
 

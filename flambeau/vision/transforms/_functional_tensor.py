@@ -345,7 +345,9 @@ def normalize(image: Tensor, mean, std, inplace: bool = False) -> Tensor:
     return flambeau.from_numpy(array)
 
 
-def erase(image: Tensor, i: int, j: int, h: int, w: int, v: Tensor, inplace: bool = False) -> Tensor:
+def erase(
+    image: Tensor, i: int, j: int, h: int, w: int, v: Tensor, inplace: bool = False
+) -> Tensor:
     assert_image_tensor(image)
     if inplace or image.requires_grad:
         image = image if inplace else image.clone()

@@ -61,19 +61,25 @@ def resize_matrix(size: int, new_size: int, mode: str, antialias: bool) -> np.nd
     return weights
 
 
-def resize_array(image: np.ndarray, size: tuple[int, int], mode: str, antialias: bool) -> np.ndarray:
+def resize_array(
+    image: np.ndarray, size: tuple[int, int], mode: str, antialias: bool
+) -> np.ndarray:
     """Resize (..., H, W) float images."""
     height, width = image.shape[-2:]
     if mode in ("nearest", "nearest-exact"):
-        half = np.float32(0.5 if mode == "nearest-exact" else 0.0)
+        offset = np.float32(0.5 if mode == "nearest-exact" else 0.0)
         rows, columns = (
-            np.minimum(((np.arange(new, dtype=np.float32) + half) * np.float32(old / new)).astype(int), old - 1)
-            for old, new in ((height, size[0]), (width, size[1]))
+            _nearest(old, new, offset) for old, new in ((height, size[0]), (width, size[1]))
         )
         return image[..., rows[:, None], columns]
     across = resize_matrix(width, size[1], mode, antialias).astype(image.dtype)
     down = resize_matrix(height, size[0], mode, antialias).astype(image.dtype)
     return down @ (image @ across.T)
+
+
+def _nearest(size: int, new_size: int, offset: np.float32) -> np.ndarray:
+    position = (np.arange(new_size, dtype=np.float32) + offset) * np.float32(size / new_size)
+    return np.minimum(position.astype(int), size - 1)
 
 
 def affine_grid(matrix: list[float], size: tuple[int, int], new_size: tuple[int, int], dtype):
