@@ -221,6 +221,10 @@ def cast(node: Node, dtype: dtypes.dtype) -> Node:
     return p.cast(node, dtype=dtype)
 
 
+# max(x, 0), a primitive of its own so that its gradient needs only the result.
+primitive("relu", "pointwise", _same, lambda node, x: np.maximum(x, np.zeros((), x.dtype)),
+          lambda node, g: (p.where(p.gt(node, c(node, 0)), g, c(g, 0)),))
+
 # Identities that end or begin a gradient: `detach` passes none; `variable` marks a value that a
 # user made a leaf after computing it; `boundary` hands gradients to a user-defined function.
 primitive("detach", "pointwise", _same, lambda node, x: x)

@@ -1,0 +1,279 @@
+"""Compiles a graph: rewriting passes, partition into kernels, memory plan, native program.
+
+The driver of the passes, below the recorder and above `codegen` and `runtime`:
+
+    executable = compile_program(outputs, inputs, scalars, donated)
+    results = executable.run(input_buffers, scalar_values)
+
+`FLAMBEAU_CHECK=1` checks the graph between the passes; `FLAMBEAU_DEBUG=2` prints the kernels of each
+program, 3 the graph as well.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from ..codegen import kernel_call
+from ..codegen.fused import plan_fused
+from ..runtime._pool import Integer, KernelCall, Pointer
+from .executable import Executable, KernelInfo, Native, NumpyCall
+from .ir import Node, check, format_graph, p
+from .passes.lower_opaque import plan_opaque
+from .passes.partition import Cluster, Opaque, partition, row_major
+from .passes.plan_memory import Arena, last_readers
+from .passes.rewrite import rewrite
+
+__all__ = ["compile_program"]
+
+_SCALARS, _FLAGS = "scalars", "flags"
+
+
+def compile_program(outputs: list[Node], inputs: list[Node], scalars: list[Node] = (),
+                    donated=frozenset(), *, reuse: bool = True, passes=None) -> Executable:
+    """The native program that computes `outputs`.
+
+    `inputs` and `scalars` are the leaves by index. The buffers of the inputs numbered in `donated`
+    are not needed after a run: outputs may be written into them. `reuse=False` gives each
+    intermediate value memory of its own; `passes` replaces the rewriting passes, for tests.
+    """
+    begin = time.perf_counter()
+    outputs = list(outputs)
+    rewritten = rewrite(outputs, passes, _checked if os.environ.get("FLAMBEAU_CHECK") else None)
+    compiler = _Compiler(_own_outputs(rewritten), list(inputs), list(scalars), set(donated), reuse)
+    executable = compiler.compile()
+    executable.compile_seconds = time.perf_counter() - begin
+    _report(executable, outputs, rewritten)
+    return executable
+
+
+def _checked(name, outputs):
+    try:
+        check(outputs)
+    except AssertionError as error:
+        raise AssertionError(f"after {name}: {error}") from error
+
+
+def _report(executable, outputs, rewritten):
+    level = os.environ.get("FLAMBEAU_DEBUG", "0")
+    level = int(level) if level.isdigit() else 0
+    if level >= 3:
+        print(format_graph(outputs, show_sites=True), file=sys.stderr)
+        print("rewritten:\n" + format_graph(rewritten, show_sites=True), file=sys.stderr)
+    if level >= 2:
+        print(executable.describe(), file=sys.stderr)
+
+
+def _own_outputs(outputs):
+    """Outputs that are leaves, or given twice, become copies: each has a buffer of its own."""
+    seen, result = set(), []
+    for node in outputs:
+        if node in seen or node.primitive.kind == "leaf":
+            node = p.detach(node)
+        seen.add(node)
+        result.append(node)
+    return result
+
+
+class _Compiler:
+    """One compilation: from steps to calls with addresses."""
+
+    def __init__(self, outputs, inputs, scalars, donated, reuse):
+        self.outputs, self.inputs, self.scalars = outputs, inputs, scalars
+        self.donated = donated
+        self.arena = Arena(reuse)
+        self.places: dict = {}           # node or symbol -> Pointer with base index
+        self.input_base = 1
+        self.output_base = 1 + len(inputs)
+        self.places[_SCALARS] = Pointer(self.output_base + len(outputs))
+        self.places[_FLAGS] = Pointer(self.output_base + len(outputs) + 1)
+        self.bases_count = self.output_base + len(outputs) + 2
+        self.infos: list[KernelInfo] = []
+
+    def compile(self) -> Executable:
+        self.partition = partition(self.outputs)
+        steps = self.partition.steps
+        self._place_ends(steps)
+        reads = [_reads(s) for s in steps]
+        last = last_readers(reads)
+        blocks: dict[int, list] = {}
+        segments: list = []
+        calls: list[KernelCall] = []
+        for i, step in enumerate(steps):
+            for node in step.results:
+                if node not in self.places and not _is_tuple(node):
+                    block = self.arena.allocate(node.nbytes)
+                    self.places[node] = Pointer(0, block[0])
+                    blocks.setdefault(last.get(node, i), []).append(block)
+            temporaries: list = []
+            native = self._lower(step, temporaries)
+            if native is None:
+                if calls:
+                    segments.append(Native(calls, self.bases_count))
+                    calls = []
+                segments.append(NumpyCall(step.node, [
+                    (v.base, self.places.get(v.base), v.offset, v.strides, o.shape)
+                    for v, o in zip(step.operands, step.node.inputs)],
+                    self.places.get(step.node)))
+                self.infos.append(KernelInfo(f"numpy {step.node.op}", (step.node.op,), (
+                    step.node.site,), 0, 0, "", None))
+            else:
+                calls.extend(native)
+            for block in temporaries + blocks.get(i, []):
+                self.arena.release(block)
+        if calls:
+            segments.append(Native(calls, self.bases_count))
+        return Executable(segments, self)
+
+    # ---- places ---------------------------------------------------------------------------------
+
+    def _place_ends(self, steps):
+        """Inputs and outputs: outputs go to buffers of their own or to donated inputs."""
+        for node in _leaves(self.outputs):
+            if node.op == "input":
+                self.places[node] = Pointer(self.input_base + node.attrs["index"])
+        self.output_sources: list = [None] * len(self.outputs)
+        last = last_readers([_reads(s) for s in steps])
+        writer = {n: i for i, s in enumerate(steps) for n in s.results}
+        free = {}
+        for node in list(self.places):
+            if isinstance(node, Node) and node.attrs["index"] in self.donated:
+                free.setdefault(node.attrs["index"], []).append(node)
+        for at, output in enumerate(self.outputs):
+            base = self.partition.aliases.get(output, output)
+            donor = self._donor(base, steps, writer, last, free)
+            if donor is None:
+                self.places[base] = Pointer(self.output_base + at)
+            else:
+                self.places[base] = self.places[free.pop(donor)[0]]
+                self.output_sources[at] = donor
+
+    def _donor(self, node, steps, writer, last, free):
+        """The donated input whose memory `node` can take: read by no later step."""
+        at = writer.get(node)
+        if at is None or not free:
+            return None
+        step = steps[at]
+        for index, leaves in free.items():
+            if len(leaves) != 1 or leaves[0].nbytes != node.nbytes:
+                continue
+            leaf = leaves[0]
+            if last.get(leaf, -1) > at or last.get(leaf, -1) == at and not (
+                    isinstance(step, Cluster) and _same_element(step, leaf, node)):
+                continue
+            return index
+        return None
+
+    def _pointer_of(self, node):
+        place = self.places[node]
+        return kernel_call.Pointer(place.buffer, place.offset)
+
+    # ---- steps ----------------------------------------------------------------------------------
+
+    def _lower(self, step, temporaries):
+        """The native calls of a step; None where there are none."""
+        if isinstance(step, Cluster):
+            return [self._finish(self._fused(step), step)]
+
+        def allocate(nbytes):
+            block = self.arena.allocate(nbytes)
+            temporaries.append(block)
+            self.places[block] = Pointer(0, block[0])
+            return block
+
+        calls = plan_opaque(step, self._pointer_of, allocate)
+        if calls is None:
+            return None
+        return [self._finish(c, step) for c in calls]
+
+    def _fused(self, cluster):
+        stored = {n: n for n in cluster.stored}
+        ops = [n.op for n in cluster.members]
+        body = cluster.lowering.body(
+            stored, label=_label(cluster), sites=[n.site for n in cluster.members if n.site],
+            operations=len(ops), alias=self._aliased(cluster))
+        return plan_fused(body, self._pointer_of, kernel_call.Pointer(_SCALARS),
+                          kernel_call.Pointer(_FLAGS))
+
+    def _aliased(self, cluster):
+        """The buffers of a kernel that share memory with a store of it."""
+        stored = {self.places[n] for n in cluster.stored}
+        shared = {n for n in cluster.reads if self.places[n] in stored}
+        return shared | {n for n in cluster.stored
+                         if any(self.places[n] == self.places[r] for r in shared)}
+
+    def _finish(self, call, step):
+        """A planner's call as the executor's: symbols become base indices."""
+        args = []
+        for slot in call.args:
+            if isinstance(slot, kernel_call.Pointer):
+                place = slot if isinstance(slot.buffer, int) else None
+                if place is None:
+                    at = self.places[slot.buffer]
+                    place = Pointer(at.buffer, at.offset + slot.offset)
+                else:
+                    place = Pointer(slot.buffer, slot.offset)
+                args.append(place)
+            else:
+                args.append(Integer(slot.value))
+        nodes = step.members if isinstance(step, Cluster) else [step.node]
+        sites = tuple(dict.fromkeys(n.site for n in nodes if n.site))
+        self.infos.append(KernelInfo(call.label, tuple(n.op for n in nodes), sites, call.flops,
+                                     call.bytes, call.name, call.items))
+        return KernelCall(call.name, str(call.ir_text), args, call.items, call.grain, call.scratch,
+                          call.flops, call.bytes, call.label)
+
+
+def _reads(step):
+    if isinstance(step, Cluster):
+        return step.reads
+    return {v.base for v in step.operands}
+
+
+def _leaves(outputs):
+    seen, stack = set(), list(outputs)
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.primitive.kind == "leaf":
+            yield node
+        stack.extend(node.inputs)
+
+
+def _is_tuple(node):
+    return node.op == "external" and len(node.attrs["result"]) > 1
+
+
+def _label(cluster):
+    """The members' operations, shortened."""
+    names = [n.op.replace("reduce_", "") for n in cluster.members]
+    text = " ".join(dict.fromkeys(names))
+    shape = "x".join(map(str, cluster.lowering.shape)) or "scalar"
+    return f"{text[:48]} [{shape}]"
+
+
+def _same_element(cluster, leaf, node):
+    """Whether a kernel reads of `leaf` only the element of `node` that it then writes."""
+    lowering = cluster.lowering
+    if lowering.reduced:
+        return False
+    place = lowering.buffer_index(node, lowering.anchors[node])
+    stack = [lowering.cells[n, lowering.anchors[n], None] for n in cluster.members]
+    seen = set()
+    while stack:
+        cell = stack.pop()
+        if cell in seen:
+            continue
+        seen.add(cell)
+        if cell.op == "load" and cell.attrs[0] is leaf and (
+                cell.attrs[1] != place or cell.attrs[2] is not None
+                or leaf.dtype.itemsize != node.dtype.itemsize):
+            return False
+        stack.extend(cell.operands)
+    return True
+
+
+__all__ += ["Opaque", "row_major"]

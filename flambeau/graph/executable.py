@@ -1,0 +1,222 @@
+"""A compiled program: native segments and NumPy calls between them, run on buffers."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from ..runtime._jit import statistics
+from ..runtime._pool import Program
+from ..runtime.buffer import Buffer
+from .interpret import evaluate_node, from_storage, to_storage
+from .ir import topological_order
+from .primitives.index import _check_range
+
+__all__ = ["Executable", "KernelInfo", "Native", "NumpyCall"]
+
+
+@dataclasses.dataclass
+class KernelInfo:
+    """What one kernel of a program is for: its operations, the user's lines, and its work."""
+
+    label: str
+    ops: tuple[str, ...]
+    sites: tuple
+    flops: int
+    bytes: int
+    name: str
+    items: int | None
+    seconds: float = 0.0
+
+
+class Native:
+    """A run of kernel calls that is one native call."""
+
+    def __init__(self, calls, bases_count):
+        self.calls, self.bases_count = calls, bases_count
+        self.program = None
+
+
+class NumpyCall:
+    """A node that NumPy evaluates: where its operands are, and where its value goes."""
+
+    def __init__(self, node, operands, place):
+        self.node, self.operands, self.place = node, operands, place
+
+
+class Executable:
+    """A compiled program; `run` may be called any number of times.
+
+    kernels: a :class:`KernelInfo` for each kernel, in order; compile_seconds; compiled and cached:
+    kernels that were compiled and that were found in the cache on disk; arena_bytes.
+    """
+
+    def __init__(self, segments, compiler):
+        before = statistics()
+        self.kernels = compiler.infos
+        self.arena_bytes = compiler.arena.size
+        self.compile_seconds = 0.0
+        self._input_count = len(compiler.inputs)
+        self._output_bytes = [n.nbytes for n in compiler.outputs]
+        self._sources = compiler.output_sources
+        self._fresh = [(i, n) for i, (n, s) in enumerate(zip(self._output_bytes, self._sources))
+                       if s is None]
+        self._flags = compiler.partition.flags
+        self._flag_values = np.zeros(2 * max(1, len(self._flags)), np.int64)
+        self._flags_pointer = self._flag_values.ctypes.data
+        count = len(compiler.scalars)
+        self._scalar_floats = np.zeros(2 * max(1, count), np.float64)
+        self._scalar_integers = self._scalar_floats.view(np.int64)
+        self._scalars_pointer = self._scalar_floats.ctypes.data
+        self._scalar_count = count
+        self._integer_scalars = [s.attrs["index"] for s in compiler.scalars
+                                 if s.dtype.category < 2]
+        self._float_scalars = [s.attrs["index"] for s in compiler.scalars
+                               if s.dtype.category >= 2]
+        self._checks = _early_checks(compiler)
+        self._segments = segments
+        for segment in segments:
+            if isinstance(segment, Native):
+                segment.program = Program(segment.calls, segment.bases_count)
+        self._single = (segments[0].program if len(segments) == 1
+                        and isinstance(segments[0], Native) else None)
+        after = statistics()
+        self.compiled = after["compiled"] - before["compiled"]
+        self.cached = after["cache_hits"] - before["cache_hits"]
+
+    def run(self, inputs: list[Buffer], scalars=()) -> list[Buffer]:
+        """The outputs' buffers; a donated input's own buffer where its memory was taken."""
+        return self._run(inputs, scalars, None)
+
+    def run_timed(self, inputs: list[Buffer], scalars=()) -> list[Buffer]:
+        """As `run`, writing the seconds of each kernel to `kernels`."""
+        times: list[float] = []
+        outputs = self._run(inputs, scalars, times)
+        for info, seconds in zip(self.kernels, times):
+            info.seconds = seconds
+        return outputs
+
+    def _run(self, inputs, scalars, times):
+        if len(inputs) != self._input_count or len(scalars) != self._scalar_count:
+            raise ValueError(f"the program takes {self._input_count} inputs and "
+                             f"{self._scalar_count} scalars; received {len(inputs)} and "
+                             f"{len(scalars)}")
+        for check in self._checks:
+            check(inputs)
+        floats, integers = self._scalar_floats, self._scalar_integers
+        for i in self._float_scalars:
+            floats[2 * i] = scalars[i]
+        for i in self._integer_scalars:
+            integers[2 * i + 1] = scalars[i]
+        arena = Buffer(self.arena_bytes) if self.arena_bytes else None
+        outputs = [None if s is None else inputs[s] for s in self._sources]
+        for i, nbytes in self._fresh:
+            outputs[i] = Buffer(nbytes)
+        bases = [arena.pointer if arena else 0]
+        bases += [b.pointer for b in inputs]
+        bases += [b.pointer for b in outputs]
+        bases += (self._scalars_pointer, self._flags_pointer)
+        if self._single is not None and times is None:
+            self._single.run(bases)
+        else:
+            self._run_segments([arena, *inputs, *outputs], bases, scalars, times)
+        if self._flags and self._flag_values.any():
+            self._raise_range_error()
+        return outputs
+
+    def _run_segments(self, buffers, bases, scalars, times):
+        values: dict = {}
+        for segment in self._segments:
+            if isinstance(segment, Native):
+                if times is None:
+                    segment.program.run(bases)
+                else:
+                    times.extend(segment.program.run_timed(bases))
+            else:
+                _run_numpy(segment, buffers, values)
+                if times is not None:
+                    times.append(0.0)
+
+    def _raise_range_error(self):
+        values = self._flag_values.copy()
+        self._flag_values[:] = 0
+        for i, node in enumerate(self._flags):
+            if values[2 * i]:
+                extent = node.inputs[0].shape[node.attrs["dim"]]
+                _check_range(node, values[2 * i + 1:2 * i + 2], extent)
+
+    def describe(self) -> str:
+        """The kernels as text: a line each, with work and, after `run_timed`, times."""
+        lines = [f"program of {len(self.kernels)} kernels, {self.compiled} compiled, "
+                 f"{self.cached} from the cache, {1e3 * self.compile_seconds:.1f} ms, arena "
+                 f"{self.arena_bytes / 1e6:.2f} MB"]
+        for info in self.kernels:
+            time = ""
+            if info.seconds:
+                time = (f"{1e6 * info.seconds:9.1f} us {1e-9 * info.flops / info.seconds:6.1f} "
+                        f"GFLOP/s {1e-9 * info.bytes / info.seconds:6.1f} GB/s ")
+            site = f"  # {info.sites[0][0]}:{info.sites[0][1]}" if info.sites else ""
+            lines.append(f"  {time}{info.label} items={info.items}{site}")
+        return "\n".join(lines)
+
+
+def _run_numpy(call, buffers, values):
+    """Evaluates one node: a tuple of results stays a Python value."""
+    arrays = []
+    for (base, place, offset, strides, shape), node in zip(call.operands, call.node.inputs):
+        if place is None:
+            arrays.append(values[base])
+            continue
+        arrays.append(from_storage(_view(buffers, place, base, offset, strides, shape),
+                                   node.dtype))
+    with np.errstate(all="ignore"):
+        result = evaluate_node(call.node, *arrays)
+    if call.place is None:
+        values[call.node] = result
+        return
+    node = call.node
+    target = buffers[call.place.buffer].array(node.dtype.storage, node.shape,
+                                              offset=call.place.offset)
+    target[...] = to_storage(np.asarray(result), node.dtype)
+
+
+def _view(buffers, place, base, offset, strides, shape):
+    flat = buffers[place.buffer].array(base.dtype.storage, (base.numel,), offset=place.offset)
+    if 0 in shape:
+        return np.empty(shape, base.dtype.storage)
+    size = base.dtype.itemsize
+    return np.lib.stride_tricks.as_strided(flat[offset:], shape, [s * size for s in strides])
+
+
+def _early_checks(compiler):
+    """Range checks of indices that are inputs, made before anything is written."""
+    checks = []
+    for node in topological_order(compiler.outputs):
+        if node.op not in ("take", "gather", "put", "scatter"):
+            continue
+        source = node.inputs[1]
+        while source.primitive.kind == "movement" and source.op in (
+                "reshape", "permute", "expand", "slice", "flip") or source.op == "cast" and (
+                source.inputs[0].dtype.category == 1):
+            source = source.inputs[0]
+        if source.op == "input" and source.numel:
+            checks.append(_RangeCheck(node, source))
+    return checks
+
+
+class _RangeCheck:
+    """The check of one index input; the exact node decides where only a slice of it is used."""
+
+    def __init__(self, node, source):
+        self.node, self.source = node, source
+        self.extent = node.inputs[0].shape[node.attrs["dim"]]
+        self.exact = math.prod(node.inputs[1].shape) == source.numel
+
+    def __call__(self, inputs):
+        source = self.source
+        array = inputs[source.attrs["index"]].array(source.dtype.storage, source.shape)
+        if array.min() < 0 or array.max() >= self.extent:
+            if self.exact:
+                _check_range(self.node, array, self.extent)

@@ -1,0 +1,456 @@
+"""Decides what shares a kernel: which nodes are kept in memory, and which clusters they form.
+
+After the rewriting passes, before `plan_memory`. Nodes fall into three kinds:
+
+* *opaque*: contractions, windows, sorts, calls into NumPy: a step of their own;
+* *anchors*: pointwise nodes and reductions whose values other steps read, or which are too dear to
+  compute twice; they are gathered into *clusters*, a kernel each;
+* all others are inlined where they are used.
+
+A cluster grows along the flow of data: an anchor joins the cluster of one of its operands if both
+have one iteration space (see `lower`) and no other step must run between them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ...codegen.fused_operations import is_native, unsupported_dtype
+from ..ir import Node, topological_order
+from .lower import CannotLower, Lowering, SplitNeeded, reduced_dims
+
+__all__ = ["Cluster", "Opaque", "Partition", "View", "partition"]
+
+MAX_MEMBERS = 24
+FEW_ITEMS = 8             # a reduction with fewer rows than this is not worth following
+SMALL = 32_768            # elements that one thread may do alone
+_EXPENSIVE = frozenset(("exp", "log", "tanh", "erf", "erfc", "sigmoid", "pow", "sin", "cos", "log1p",
+                        "expm1", "atan2", "fmod", "remainder", "exp2", "log2", "log10", "erfinv",
+                        "lgamma", "digamma", "tan", "asin", "acos", "atan", "sinh", "cosh"))
+_MODERATE = frozenset(("div", "sqrt", "rsqrt", "reciprocal", "floor_divide", "trunc_divide"))
+_VIEWS = frozenset(("reshape", "permute", "expand", "slice", "flip", "as_strided"))
+_FUSED_REDUCTIONS = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min",
+                               "reduce_any", "reduce_all", "argmax", "argmin"))
+
+
+@dataclasses.dataclass
+class View:
+    """Strided access to a node kept in memory: offset and strides in elements."""
+
+    base: Node
+    offset: int
+    strides: tuple[int, ...]
+
+
+@dataclasses.dataclass(eq=False)
+class Opaque:
+    """A step of one node that is not fused: its operands are views of kept nodes."""
+
+    node: Node
+    operands: list[View]
+
+    @property
+    def results(self):
+        return [self.node]
+
+
+@dataclasses.dataclass(eq=False)
+class Cluster:
+    """A step of one fused kernel."""
+
+    members: list[Node]
+    lowering: Lowering
+    stored: list[Node] = dataclasses.field(default_factory=list)
+    reads: set[Node] = dataclasses.field(default_factory=set)
+
+    @property
+    def results(self):
+        return self.stored
+
+
+@dataclasses.dataclass
+class Partition:
+    """The steps in an order in which they can run."""
+
+    steps: list
+    flags: list[Node]
+    aliases: dict[Node, Node]     # an output that is a reshape of a kept node
+
+
+def partition(outputs: list[Node], layouts=None, opaque_views=None) -> Partition:
+    """The steps that compute `outputs`."""
+    forced: set[Node] = set()
+    for _ in range(60):
+        attempt = _Attempt(outputs, forced, layouts or {})
+        try:
+            result = attempt.run()
+        except _Again as again:
+            forced |= again.cuts
+            continue
+        return result
+    raise AssertionError("partition does not come to an end")
+
+
+class _Again(Exception):
+    def __init__(self, cuts):
+        self.cuts = cuts
+
+
+def is_opaque(node: Node) -> bool:
+    """Whether a node is a step of its own."""
+    kind = node.primitive.kind
+    if kind == "pointwise":
+        return not is_native(node)
+    if kind == "movement":
+        if unsupported_dtype(node.dtype):
+            return node.op not in ("reshape", "permute", "expand", "slice")
+        return node.op == "concatenate" or (node.op == "pad" and any(node.attrs["interior"])) or (
+            node.op == "pad" and len(node.shape) == 0)
+    if kind == "reduce":
+        return node.op not in _FUSED_REDUCTIONS or unsupported_dtype(node.inputs[0].dtype)
+    if node.op in ("take", "gather"):
+        return unsupported_dtype(node.dtype) or node.inputs[0].numel == 0
+    return kind != "leaf"
+
+
+class _Attempt:
+    def __init__(self, outputs, forced, layouts):
+        self.outputs, self.forced, self.layouts = outputs, forced, layouts
+        self.order = topological_order(outputs)
+        self.users: dict[Node, list[Node]] = {n: [] for n in self.order}
+        for node in self.order:
+            for operand in dict.fromkeys(node.inputs):
+                self.users[operand].append(node)
+        self.opaque = {n for n in self.order if n in forced and n.primitive.kind == "pointwise"
+                       and not is_native(n)}
+        self.opaque |= {n for n in self.order if is_opaque(n)}
+        self.kept: set[Node] = {n for n in self.order if n.op == "input"} | self.opaque
+        self.anchors: set[Node] = set()
+        self.aliases: dict[Node, Node] = {}
+        self.views: dict[Node, list[View]] = {}
+        self.flags: list[Node] = []
+
+    def run(self) -> Partition:
+        self._mark_anchors()
+        self.kept |= self.anchors
+        self._form_clusters()
+        self._find_stores()
+        return Partition(self._ordered(), self.flags, self.aliases)
+
+    # ---- anchors --------------------------------------------------------------------------------
+
+    def _keep(self, node):
+        """Makes sure that a node is in memory; a leaf other than an input must be copied."""
+        if node not in self.kept:
+            self.anchors.add(node)
+
+    def _mark_anchors(self):
+        for node in self.order:
+            if node.primitive.kind == "reduce" and node not in self.opaque:
+                self.anchors.add(node)
+        for node in self.forced:
+            if node not in self.opaque and node in self.users:
+                self._keep(node)
+        self._keep_outputs()
+        for node in self.order:
+            if node in self.opaque:
+                for operand in node.inputs:
+                    base = operand
+                    while base.op in _VIEWS and base not in self.kept and base not in self.anchors:
+                        base = base.inputs[0]
+                    view = None
+                    if base.primitive.kind != "leaf" or base.op == "input":
+                        view = self.view_of(operand, base)
+                    self._keep(operand if view is None else base)
+        self._mark_costly()
+
+    def _keep_outputs(self):
+        taken: set[Node] = set()
+        for node in self.outputs:
+            base = node
+            while base.op == "reshape" and base not in self.opaque and base not in self.layouts:
+                base = base.inputs[0]
+            if (base is not node and base not in taken and base.primitive.kind != "leaf"
+                    and base not in self.outputs and base.primitive.kind != "movement"):
+                self.aliases[node] = base
+                taken.add(base)
+                self._keep(base)
+            elif node not in self.opaque:
+                self._keep(node)
+
+    def _mark_costly(self):
+        """Keeps values that several users would otherwise compute again."""
+        cost: dict[Node, float] = {}
+        large: dict[Node, frozenset] = {}
+        anchors, kept = self.anchors, self.kept
+        for node in self.order:
+            kind = node.primitive.kind
+            if node in kept or (node in anchors and kind == "reduce"):
+                cost[node], large[node] = 0.0, frozenset((node,))
+                continue
+            if kind == "leaf":
+                cost[node], large[node] = 0.0, frozenset()
+                continue
+            if kind == "pointwise":
+                op = node.op
+                own = 10.0 if op in _EXPENSIVE else 4.0 if op in _MODERATE else (
+                    0.0 if op in ("detach", "variable", "boundary") else 1.0)
+            else:
+                own = 3.0 if node.op in ("take", "gather") else 0.0 if node.op != "pad" else 2.0
+            total, reads = own, frozenset()
+            for operand in dict.fromkeys(node.inputs):
+                total += cost[operand]
+                reads |= large[operand]
+            reads = frozenset(r for r in reads if 4 * r.numel >= node.numel)
+            if node.op == "expand" and node.numel >= 4 * node.inputs[0].numel:
+                source = node.inputs[0]
+                while source.op == "reshape":
+                    source = source.inputs[0]
+                if source.numel > 1 and cost[source] >= 4 and source not in kept \
+                        and source.primitive.kind in ("pointwise", "index"):
+                    anchors.add(source)
+                    total, reads = 0.0, frozenset()
+            if node in anchors:
+                cost[node], large[node] = 0.0, frozenset((node,))
+                continue
+            if (kind in ("pointwise", "index") and len(self.users[node]) > 1 and node.numel > 1
+                    and (total > 8 or (len(reads) > 1 and total >= 1))):
+                anchors.add(node)
+                total, reads = 0.0, frozenset((node,))
+            cost[node], large[node] = total, reads
+
+    def view_of(self, node, base):
+        """`node` as strided access to `base`, or None where it is not that."""
+        if node is base:
+            return View(base, 0, row_major(node.shape) if base not in self.layouts
+                        else self.layouts[base])
+        lowering = Lowering(node.shape, (), {base}, self.layouts, [])
+        try:
+            cell = lowering.lower(node, lowering.element_index(node), None)
+        except (CannotLower, SplitNeeded):
+            return None
+        if cell.op != "load" or cell.attrs[2] is not None:
+            return None
+        offset, terms = cell.attrs[1]
+        strides = dict(terms)
+        result = []
+        for index in lowering.dims:
+            result.append(strides.get(index[1][0][0], 0) if index[1] else 0)
+        return View(base, offset, tuple(result))
+
+    # ---- clusters -------------------------------------------------------------------------------
+
+    def _form_clusters(self):
+        self.steps: list = []
+        self.step_of: dict[Node, int] = {}
+        self.ancestors: list[int] = []       # per step, the steps it needs as a bit mask
+        self.cuts: set[Node] = set()
+        for node in self.order:
+            if node in self.opaque:
+                self._place_opaque(node)
+            elif node in self.anchors:
+                self._place_anchor(node)
+        if self.cuts:
+            raise _Again(self.cuts)
+
+    def _place_opaque(self, node):
+        operands = []
+        for operand in node.inputs:
+            base = operand
+            while base.op in _VIEWS and base not in self.kept:
+                base = base.inputs[0]
+            view = self.view_of(operand, base)
+            if view is None:
+                self.cuts.add(operand)
+                view = View(operand, 0, row_major(operand.shape))
+            operands.append(view)
+        self._new_step(node, Opaque(node, operands), {v.base for v in operands})
+
+    def _new_step(self, node, step, bases):
+        self.step_of[node] = len(self.steps)
+        self.steps.append(step)
+        mask = 0
+        for base in bases:
+            at = self.step_of.get(base)
+            if at is not None:
+                mask |= self.ancestors[at] | (1 << at)
+        self.ancestors.append(mask)
+
+    def _dependencies(self, node):
+        """The kept nodes that the expression of an anchor reads."""
+        found, seen, stack = [], {node}, list(node.inputs)
+        while stack:
+            operand = stack.pop()
+            if operand in seen:
+                continue
+            seen.add(operand)
+            if operand in self.kept:
+                found.append(operand)
+            else:
+                stack.extend(operand.inputs)
+        return found
+
+    def _place_anchor(self, node):
+        needs = self._dependencies(node)
+        at = sorted({self.step_of[n] for n in needs if n in self.step_of}, reverse=True)
+        for candidate in at:
+            step = self.steps[candidate]
+            if isinstance(step, Cluster) and self._can_follow(candidate, at) \
+                    and self._join(step, node):
+                self.step_of[node] = candidate
+                self._inherit(candidate, at)
+                return
+        lowering = self._new_lowering(node)
+        if lowering is None:
+            self.step_of[node] = len(self.steps)
+            self.steps.append(Opaque(node, []))      # never run: the attempt is repeated
+            self.ancestors.append(0)
+            return
+        self._new_step(node, Cluster([node], lowering), needs)
+
+    def _can_follow(self, candidate, at):
+        bit = 1 << candidate
+        return not any(self.ancestors[i] & bit for i in at if i != candidate)
+
+    def _inherit(self, candidate, at):
+        """Records that a cluster now needs the steps `at`, and so does all that needs it."""
+        mask = self.ancestors[candidate]
+        for i in at:
+            if i != candidate:
+                mask |= self.ancestors[i] | (1 << i)
+        if mask == self.ancestors[candidate]:
+            return
+        bit = 1 << candidate
+        self.ancestors[candidate] = mask
+        for i, other in enumerate(self.ancestors):
+            if other & bit:
+                self.ancestors[i] = other | mask
+
+    def _join(self, cluster, node):
+        """Whether `node` became a member of the cluster."""
+        members = len(cluster.members)
+        if members >= MAX_MEMBERS:
+            return False
+        old = cluster.lowering
+        shape, reduced = old.shape, old.reduced
+        if node.primitive.kind == "reduce":
+            source, dims = node.inputs[0], reduced_dims(node)
+            if not reduced:
+                if old.numel not in (source.numel, node.numel):
+                    return False
+                shape, reduced = source.shape, frozenset(dims)
+            elif source.numel != old.numel or node.numel != old.parallel_numel:
+                return False
+            if node.numel < FEW_ITEMS and source.numel > SMALL:
+                return False
+        elif node.numel != old.numel:
+            if not reduced or node.numel != old.parallel_numel:
+                return False
+        elif reduced and old.parallel_numel < FEW_ITEMS and old.numel > SMALL:
+            return False
+        if (shape, reduced) == (old.shape, old.reduced):
+            before = (dict(old.cells), old.count, set(old.loaded), dict(old.atoms),
+                      dict(old.extents))
+            try:
+                old.add(node)
+                cluster.members.append(node)
+                return True
+            except SplitNeeded:
+                pass
+            except CannotLower:
+                old.cells, old.count, old.loaded, old.atoms, old.extents = before
+                return False
+            old.cells, old.count, old.loaded, old.atoms, old.extents = before
+        lowering = self._lower(cluster.members + [node], shape, reduced, old.splits
+                               if shape == old.shape else None)
+        if isinstance(lowering, CannotLower):
+            return False
+        cluster.lowering = lowering
+        cluster.members.append(node)
+        return True
+
+    def _new_lowering(self, node):
+        if node.primitive.kind == "reduce":
+            found = self._lower([node], node.inputs[0].shape, reduced_dims(node), None)
+        else:
+            found = self._lower([node], node.shape, (), None)
+        if isinstance(found, CannotLower):
+            if found.cut is None or found.cut in self.kept:
+                raise AssertionError(f"{node!r} cannot be lowered: {found}")
+            self.cuts.add(found.cut)
+            return None
+        return found
+
+    def _lower(self, members, shape, reduced, splits):
+        """A lowering with these members, or the CannotLower that forbids it."""
+        for _ in range(24):
+            lowering = Lowering(shape, reduced, self.kept, self.layouts, self.flags, splits)
+            try:
+                for member in members:
+                    lowering.add(member)
+                return lowering
+            except SplitNeeded as needed:
+                try:
+                    splits = lowering.split(needed)
+                except CannotLower as error:
+                    return error
+            except CannotLower as error:
+                return error
+        return CannotLower("too many splits")
+
+    # ---- stores and order -------------------------------------------------------------------------
+
+    def _find_stores(self):
+        wanted = {self.aliases.get(n, n) for n in self.outputs}
+        for step in self.steps:
+            if isinstance(step, Opaque):
+                step_reads = {v.base for v in step.operands}
+            else:
+                roots = [step.lowering.cells[n, step.lowering.anchors[n], None]
+                         for n in step.members]
+                step.reads = step_reads = _loaded(roots)
+            wanted |= step_reads
+        for step in self.steps:
+            if isinstance(step, Cluster):
+                step.stored = [n for n in step.members if n in wanted]
+
+    def _ordered(self):
+        """Steps so that each comes after those it needs; otherwise in the order of the graph."""
+        done, result = 0, []
+        waiting = [i for i, s in enumerate(self.steps) if s.results]
+        useful = 0
+        for i in waiting:
+            useful |= 1 << i
+        while waiting:
+            later = []
+            for i in waiting:
+                if self.ancestors[i] & useful & ~done & ~(1 << i):
+                    later.append(i)
+                else:
+                    done |= 1 << i
+                    result.append(self.steps[i])
+            assert len(later) < len(waiting), "steps need each other"
+            waiting = later
+        return result
+
+
+def _loaded(roots):
+    found, seen, stack = set(), set(), list(roots)
+    while stack:
+        cell = stack.pop()
+        if cell in seen:
+            continue
+        seen.add(cell)
+        if cell.op == "load":
+            found.add(cell.attrs[0])
+        stack.extend(cell.operands)
+    return found
+
+
+def row_major(shape) -> tuple[int, ...]:
+    """The strides, in elements, of a C-contiguous array."""
+    strides, step = [], 1
+    for extent in reversed(shape):
+        strides.append(step)
+        step *= extent
+    return tuple(reversed(strides))

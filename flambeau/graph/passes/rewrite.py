@@ -1,0 +1,19 @@
+"""Runs the passes that rewrite a graph into an equivalent, cheaper one, in their order."""
+
+from __future__ import annotations
+
+from ..ir import Node
+from .simplify import simplify
+
+__all__ = ["PASSES", "rewrite"]
+
+PASSES = (simplify,)
+
+
+def rewrite(outputs: list[Node], passes=None, check=None) -> list[Node]:
+    """`outputs` after every pass; `check(name, outputs)` is called after each."""
+    for one in PASSES if passes is None else passes:
+        outputs = one(outputs)
+        if check is not None:
+            check(one.__name__, outputs)
+    return outputs
