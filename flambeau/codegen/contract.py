@@ -124,22 +124,23 @@ def _choose_blocks(batch, m, n, k, rows, panel, size):
     The numbers are for 1 MiB of L2: a block of A of 240 x 384 takes a third of it, a panel a tenth.
     """
     depth = 384 * 4 // size
-    m_block = min(_even(m, 240, rows), -(-m // rows) * rows)
-    panels = -(-n // panel)
     # enough items to balance threads whose speed differs, if the work is worth sharing at all
     wanted = min(16, max(1, 2 * m * n * k * batch // 400_000))
+    if k > 4 * (m + n) and m * n * size <= 1 << 20 and batch < wanted and k >= 4 * depth:
+        # weight gradients over many rows: each item reads its part of A and B once, in order
+        k_splits = min(-(-wanted // batch), k // (2 * depth))
+        return (min(_even(m, 240, rows), -(-m // rows) * rows), -(-n // panel) * panel, k_splits,
+                max(1, _even(-(-k // k_splits), depth, 1)))
+    m_block = min(_even(m, 240, rows), -(-m // rows) * rows)
+    panels = -(-n // panel)
     items = batch * -(-m // m_block)
     groups = min(panels, max(1, -(-wanted // items), -(-n // 1024)))
     n_block = -(-panels // groups) * panel
     items *= -(-n // n_block)
-    k_splits = 1
     if items < wanted and m > 64:
         m_block = max(_even(m, 60, rows), _even(m, m * items // wanted or 1, rows))
         items = batch * -(-m // m_block) * -(-n // n_block)
-    if items < min(wanted, 4) and k >= 4 * depth:
-        k_splits = min(-(-wanted // items), k // (2 * depth))
-    k_block = max(1, _even(-(-k // k_splits), depth, 1))
-    return m_block, n_block, k_splits, k_block
+    return m_block, n_block, 1, max(1, _even(k, depth, 1))
 
 
 @functools.lru_cache(maxsize=None)

@@ -35,6 +35,8 @@ __all__ = ["plan_convolve_weight"]
 _PIXELS = 256   # of a block: a panel of 64 channels of dy is then 64 KiB
 _CHANNELS = 64  # of a block of input channels: a 3x3 window of 64 x 64 weights is 147 KiB
 
+_STRIP = 16     # output channels of an item of the final sum
+
 _POINTERS = ("x", "dy", "partial")
 _INTEGERS = COPY_INTEGERS + (
     "outputs", "group_outputs", "group_inputs", "panel", "panels", "channel_blocks", "chunks",
@@ -241,7 +243,7 @@ class _Driver:
 # ---- the ordered sum, into logical order ---------------------------------------------------------
 
 _SUM_INTEGERS = ("group_outputs", "group_inputs", "panel", "panels", "last_panel", "channels",
-                 "channel_blocks", "chunks", "part_size", "taps", "repeats", "slot_table")
+                 "channel_blocks", "chunks", "part_size", "taps", "repeats", "slot_table", "strips")
 
 
 def _plan_sum(layout, channels, channel_blocks, chunks, part, partial, dw, label):
@@ -259,14 +261,15 @@ def _plan_sum(layout, channels, channel_blocks, chunks, part, partial, dw, label
         panel=layout.panel, panels=layout.panels,
         last_panel=layout.columns - (layout.panels - 1) * layout.panel, channels=channels,
         channel_blocks=channel_blocks, chunks=chunks, part_size=part, taps=taps, repeats=repeats,
-        slot_table=table.size)
+        slot_table=table.size, strips=-(-layout.panel // _STRIP))
     for tap in range(taps):
         args += [Integer(v) for v in places[tap] + [-1] * (repeats - len(places[tap]))]
-    items = layout.groups * layout.panels * channel_blocks
-    nbytes = items * part * size * (chunks + 1)
+    owners = layout.groups * layout.panels * channel_blocks
+    items = owners * -(-layout.panel // _STRIP)
+    nbytes = owners * part * size * (chunks + 1)
     scratch = 64 + 8 * channels * taps * max(1, repeats) + 64
     return KernelCall(name, text, args, items, default_grain(items, nbytes // items, 64 << 10),
-                      scratch, chunks * items * part, nbytes, f"{label}: sum of {chunks} chunks")
+                      scratch, chunks * owners * part, nbytes, f"{label}: sum of {chunks} chunks")
 
 
 @functools.lru_cache(maxsize=None)
@@ -282,7 +285,8 @@ def _sum_kernel(dtype):
     get = dict(zip(_SUM_INTEGERS, table.load(f, *_SUM_INTEGERS)))
     places = f.byte_offset(f.scratch, 64)  # in elements, -1 for none
     with f.loop(f.begin, f.end) as items:
-        block, rest = items.index % get["channel_blocks"], items.index / get["channel_blocks"]
+        strip, owner = items.index % get["strips"], items.index / get["strips"]
+        block, rest = owner % get["channel_blocks"], owner / get["channel_blocks"]
         panel, group = rest % get["panels"], rest / get["panels"]
         channel, column = block * get["channels"], panel * get["panel"]
         count = f.min_int(get["group_inputs"] - channel, get["channels"])
@@ -295,7 +299,7 @@ def _sum_kernel(dtype):
             place = (slot * get["channels"] + i.index) * stride
             f.store(f.select(f.lt(slot, 0), f.i64(-1), place), places,
                     (i.index * get["taps"] + t.index) * get["repeats"] + r.index)
-        source = f.at(partial, items.index * get["chunks"] * get["part_size"], element)
+        source = f.at(partial, owner * get["chunks"] * get["part_size"], element)
         target = f.at(dw, ((group * get["group_outputs"] + column) * get["group_inputs"] + channel)
                       * get["taps"], element)
         line = get["group_inputs"] * get["taps"]
@@ -312,7 +316,8 @@ def _sum_kernel(dtype):
                 repeat.next(chunk.results[0])
             return repeat.results[0]
 
-        with f.loop(0, width, side) as o, f.loop(0, run, side) as q:
+        first = strip * _STRIP
+        with f.loop(first, f.min_int(width, first + _STRIP), side) as o, f.loop(0, run, side) as q:
             left = run - q.index
             sums = [summed(f.min_int(run - 1, q.index + i), o.index) for i in range(side)]
             mask = f.tail_mask(left, side)

@@ -13,7 +13,7 @@ import math
 import struct
 
 __all__ = ["BOOL", "F16", "F32", "F64", "I16", "I32", "I64", "I8", "PTR", "VOID", "Type",
-           "float_bits", "storage_type", "vector"]
+           "float_bits", "integer", "storage_type", "vector"]
 
 
 class Type:
@@ -106,6 +106,16 @@ def vector(element, lanes):
 def float_bits(type):
     """The integer type that holds the bits of the float type `type`, lane for lane."""
     return vector({16: I16, 32: I32, 64: I64}[type.bits], type.lanes)
+
+
+_INTEGERS = {1: BOOL, 8: I8, 16: I16, 32: I32, 64: I64}
+
+
+def integer(bits):
+    """The integer type of any number of bits, such as i128."""
+    if bits not in _INTEGERS:
+        _INTEGERS[bits] = Type(f"i{bits}", "i", bits)
+    return _INTEGERS[bits]
 
 
 _STORAGE = {"bool": I8, "uint8": I8, "int8": I8, "int16": I16, "uint16": I16, "int32": I32,
