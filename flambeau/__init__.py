@@ -1,0 +1,106 @@
+"""Flambeau: PyTorch's API, recorded and compiled.
+
+    import flambeau as torch
+
+This module is the torch namespace. Operations come from the declarations in ``ops``; the heavier
+packages (``nn``, ``optim``, ``utils``, ``vision`` …) are loaded when first named.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math as _math
+
+from . import dtypes as _dtypes
+from .dtypes import (Size, device, dtype, finfo, iinfo, layout, memory_format, promote_types)
+
+__version__ = "2.13.0+flambeau.0.1.0"
+
+float32 = float = _dtypes.float32
+float64 = double = _dtypes.float64
+float16 = half = _dtypes.float16
+bfloat16 = _dtypes.bfloat16
+uint8 = _dtypes.uint8
+int8 = _dtypes.int8
+int16 = short = _dtypes.int16
+int32 = int = _dtypes.int32
+int64 = long = _dtypes.int64
+bool = _dtypes.bool_
+complex64 = cfloat = _dtypes.complex64
+complex128 = cdouble = _dtypes.complex128
+strided, sparse_coo, sparse_csr = _dtypes.strided, _dtypes.sparse_coo, _dtypes.sparse_csr
+contiguous_format, preserve_format = _dtypes.contiguous_format, _dtypes.preserve_format
+channels_last, channels_last_3d = _dtypes.channels_last, _dtypes.channels_last_3d
+pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
+newaxis = None
+
+from .tensor import Tensor  # noqa: E402
+from .construct import (arange, as_tensor, asarray, empty, empty_like, eye, from_numpy,  # noqa: E402
+                        frombuffer, full_like, full_tensor as full, linspace, logspace, ones,
+                        ones_like, scalar_tensor, tensor, zeros, zeros_like)
+from . import methods as _methods  # noqa: E402
+from . import indexing as _indexing  # noqa: E402, F401
+from ._printing import set_printoptions  # noqa: E402
+from ._namespace import *  # noqa: E402, F403
+from ._namespace import __all__ as _namespace_names  # noqa: E402
+from .autograd.modes import (enable_grad, inference_mode, is_grad_enabled,  # noqa: E402
+                             is_inference_mode_enabled, no_grad, set_grad_enabled)
+from .ops.declare import DECLARED as _DECLARED  # noqa: E402
+from .ops.overloads import (broadcast_tensors, einsum, max, median, meshgrid, min,  # noqa: E402
+                            norm, repeat_interleave, scatter, tensordot)
+
+_SUBMODULES = {"accelerator", "amp", "audio", "autograd", "backends", "compiler", "cuda",
+               "distributed", "distributions", "fft", "func", "hub", "jit", "linalg", "mps",
+               "multiprocessing", "nn", "onnx", "optim", "profiler", "random", "serialization",
+               "special", "testing", "text", "utils", "version", "vision", "xpu"}
+_LAZY = {
+    "Generator": "random", "default_generator": "random", "manual_seed": "random",
+    "seed": "random", "initial_seed": "random", "get_rng_state": "random",
+    "set_rng_state": "random", "rand": "random", "randn": "random", "randint": "random",
+    "randperm": "random", "normal": "random", "bernoulli": "random", "multinomial": "random",
+    "poisson": "random", "rand_like": "random", "randn_like": "random", "randint_like": "random",
+    "save": "serialization", "load": "serialization",
+}
+
+for _key, _declaration in _DECLARED.items():
+    if not _declaration.namespace:
+        for _name in (_declaration.name, *_declaration.aliases):
+            if not _name.startswith(("_", "special_")) and _name not in globals():
+                globals()[_name] = _declaration.function
+        if _declaration.inplace and not _declaration.view:
+            _name = _declaration.name + "_"
+            if _name not in globals():
+                globals()[_name] = getattr(Tensor, _name)
+del _key, _declaration, _name
+
+
+def _missing(name: str):
+    import difflib
+    known = sorted({*globals(), *_SUBMODULES, *_LAZY})
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f" The nearest name that exists is torch.{near[0]}." if near else ""
+    return AttributeError(f"module 'torch' has no attribute '{name}' (Flambeau does not have it)."
+                          f"{hint}")
+
+
+def __getattr__(name: str):
+    if name in _LAZY:
+        found = getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+        globals()[name] = found
+        return found
+    if name in _SUBMODULES:
+        try:
+            return importlib.import_module(f".{name}", __name__)
+        except ModuleNotFoundError as error:
+            if error.name == f"{__name__}.{name}":
+                raise _missing(name) from None
+            raise
+    raise _missing(name)
+
+
+def __dir__():
+    return sorted({*globals(), *_SUBMODULES, *_LAZY})
+
+
+__all__ = sorted({n for n in globals() if not n.startswith("_")} - {"annotations", "importlib"}
+                 | set(_namespace_names) | set(_LAZY))

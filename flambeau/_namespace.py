@@ -1,0 +1,192 @@
+"""Functions of the torch namespace that make no graph: queries, settings, comparisons."""
+
+from __future__ import annotations
+
+from . import dtypes
+from .dtypes import default_dtype
+from .ops.build import broadcast_shapes as _broadcast_shapes
+from .ops.declare import DECLARED
+from .tensor import Tensor
+
+__all__ = [
+    "allclose", "broadcast_shapes", "can_cast", "equal", "get_default_device",
+    "get_default_dtype", "get_num_interop_threads", "get_num_threads", "is_complex",
+    "is_floating_point", "is_nonzero", "is_storage", "is_tensor", "numel", "result_type",
+    "set_default_device", "set_default_dtype", "set_default_tensor_type",
+    "set_float32_matmul_precision", "get_float32_matmul_precision", "set_num_interop_threads",
+    "set_num_threads", "typename", "use_deterministic_algorithms",
+    "are_deterministic_algorithms_enabled", "compile",
+]
+
+
+def is_tensor(obj) -> bool:
+    """Whether `obj` is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def is_storage(obj) -> bool:
+    """Whether `obj` is a storage."""
+    return type(obj).__name__ in ("UntypedStorage", "TypedStorage")
+
+
+def is_floating_point(input) -> bool:
+    """Whether the elements are floating-point numbers."""
+    return input.dtype.category == 2
+
+
+def is_complex(input) -> bool:
+    """Whether the elements are complex numbers."""
+    return input.dtype.category == 3
+
+
+def is_nonzero(input) -> bool:
+    """Whether the one element is not zero."""
+    return bool(input)
+
+
+def numel(input) -> int:
+    """The number of elements."""
+    return input.numel()
+
+
+def typename(obj) -> str:
+    """The name of an object's type."""
+    if isinstance(obj, Tensor):
+        return obj.type()
+    return f"{type(obj).__module__}.{type(obj).__qualname__}"
+
+
+def broadcast_shapes(*shapes) -> dtypes.Size:
+    """The shape that `shapes` broadcast to."""
+    shapes = tuple((s,) if isinstance(s, int) else tuple(s) for s in shapes)
+    return dtypes.Size(_broadcast_shapes(*shapes))
+
+
+def result_type(tensor1, tensor2) -> dtypes.dtype:
+    """The type that arithmetic on both operands has."""
+    if isinstance(tensor1, Tensor) or isinstance(tensor2, Tensor):
+        return DECLARED["_private._result_probe"].function(tensor1, tensor2).dtype
+    from .ops.build import node_of, result_dtype
+    return result_dtype(node_of(tensor1), node_of(tensor2))
+
+
+def can_cast(from_, to) -> bool:
+    """Whether the casting rules allow in-place results of type `to`."""
+    return not from_.category > to.category
+
+
+def equal(input, other) -> bool:
+    """Whether shapes and all elements are equal."""
+    if input.shape != other.shape:
+        return False
+    if input.dtype is not other.dtype:
+        raise RuntimeError(f"Expected object of data type {input.dtype} but got data type "
+                           f"{other.dtype} for argument #2 'other' in call to equal")
+    return bool((input == other).all())
+
+
+def allclose(input, other, rtol: float = 1e-5, atol: float = 1e-8,
+             equal_nan: bool = False) -> bool:
+    """Whether |input - other| <= atol + rtol * |other| everywhere."""
+    return bool(DECLARED["isclose"].function(input, other, rtol, atol, equal_nan).all())
+
+
+Tensor.equal = equal            # type: ignore[attr-defined]
+Tensor.allclose = allclose      # type: ignore[attr-defined]
+
+
+def get_default_dtype() -> dtypes.dtype:
+    """The floating-point type of new tensors."""
+    return default_dtype()
+
+
+def set_default_dtype(d: dtypes.dtype) -> None:
+    """Make `d` the floating-point type of new tensors."""
+    from .record.trace import reset_programs
+    reset_programs()          # the default type is part of what programs mean
+    dtypes.set_default_dtype(d)
+
+
+def set_default_tensor_type(t) -> None:
+    """Make ``torch.FloatTensor`` or ``torch.DoubleTensor`` the type of new tensors."""
+    if isinstance(t, str):
+        found = [d for d in dtypes.ALL_DTYPES if t == f"torch.{d.legacy_name}Tensor"]
+        if not found:
+            raise TypeError(f"invalid type object: {t!r}")
+        set_default_dtype(found[0])
+        return
+    set_default_dtype(getattr(t, "dtype", t))
+
+
+def get_default_device():
+    """The device of new tensors."""
+    from .construct import _default_device
+    return dtypes.device(_default_device[0] or "cpu")
+
+
+def set_default_device(device) -> None:
+    """Make `device` the device of new tensors."""
+    from .construct import _default_device, check_device
+    if device is not None:
+        check_device(device)
+    _default_device[0] = device
+
+
+def get_num_threads() -> int:
+    """How many threads run kernels."""
+    from .runtime import _pool
+    return _pool.get_num_threads()
+
+
+def set_num_threads(number: int) -> None:
+    """Run kernels with `number` threads."""
+    if not isinstance(number, int) or number < 1:
+        raise RuntimeError("set_num_threads expects a positive integer")
+    from .runtime import _pool
+    _pool.set_num_threads(number)
+
+
+def get_num_interop_threads() -> int:
+    """Independent operations are not run side by side: 1."""
+    return 1
+
+
+def set_num_interop_threads(number: int) -> None:
+    """Accepted for compatibility; only 1 has a meaning here."""
+    if number < 1:
+        raise RuntimeError("set_num_interop_threads expects a positive integer")
+
+
+_matmul_precision = ["highest"]
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Products of float32 are always computed in float32; the setting is remembered."""
+    if precision not in ("highest", "high", "medium"):
+        raise RuntimeError(f"float32_matmul_precision must be one of highest, high or medium, got "
+                           f"{precision}")
+    _matmul_precision[0] = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """What set_float32_matmul_precision was given."""
+    return _matmul_precision[0]
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Accepted: all algorithms here are deterministic whatever the number of threads."""
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """Always: results do not depend on timing or threads."""
+    return True
+
+
+def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mode=None,
+            options=None, disable=False):
+    """The model itself: every program is compiled anyway."""
+    if model is None:
+        return lambda m: m
+    return model
+
+

@@ -1,0 +1,217 @@
+"""``tensor[...]``: turns Python indices into view operations and index operations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import dtypes
+from .construct import from_numpy, tensor
+from .ops.declare import DECLARED
+from .record.trace import current_trace
+from .record.values import concrete
+from .tensor import Tensor, from_value
+
+__all__: list[str] = []
+
+_basic = DECLARED["_private.basic_index"]
+_FULL = ("slice", None, None, None)
+
+
+def _bound(x):
+    if x is None or x.__class__ is int:
+        return x
+    return x.__index__()
+
+
+def _parse(index, rank: int):
+    """(spec for basic indexing, {position in its result: index tensor})."""
+    items = index if isinstance(index, tuple) else (index,)
+    spec, advanced = [], []
+    for item in items:
+        kind = item.__class__
+        if kind is int:
+            spec.append(item)
+        elif kind is slice:
+            step = _bound(item.step)
+            if step is not None and step <= 0:
+                raise ValueError("step must be greater than zero")
+            spec.append(("slice", _bound(item.start), _bound(item.stop), step))
+        elif item is None or item is Ellipsis:
+            spec.append(item)
+        elif kind is bool or isinstance(item, np.bool_):
+            advanced.append((len(spec), tensor(bool(item))))
+            spec.append(_Mark)
+        elif isinstance(item, Tensor):
+            if item.ndim == 0 and item.dtype.category == 1:
+                spec.append(int(item))
+            else:
+                advanced.append((len(spec), item))
+                spec.append(_Mark)
+        elif isinstance(item, (list, tuple, range)):
+            made = tensor(list(item))
+            made = made.long() if made.numel() == 0 else made
+            advanced.append((len(spec), made))
+            spec.append(_Mark)
+        elif isinstance(item, np.ndarray):
+            if item.ndim == 0 and item.dtype.kind in "iu":
+                spec.append(int(item))
+            else:
+                advanced.append((len(spec), from_numpy(np.ascontiguousarray(item))))
+                spec.append(_Mark)
+        elif hasattr(item, "__index__"):
+            spec.append(item.__index__())
+        else:
+            raise TypeError("only integers, slices (`:`), ellipsis (`...`), None and long or byte "
+                            f"Variables are valid indices (got {kind.__name__})")
+    return spec, advanced
+
+
+class _Mark:
+    """Stands for an index tensor in a basic index."""
+
+
+def _resolve(index, rank: int):
+    """(basic spec, positions of index tensors in the basic result, index tensors)."""
+    spec, advanced = _parse(index, rank)
+    if not advanced:
+        return tuple(spec), (), ()
+    tensors = {}
+    for place, item in advanced:
+        if item.dtype in (dtypes.bool_, dtypes.uint8):
+            tensors[place] = item
+        elif item.dtype.category == 1:
+            tensors[place] = item
+        else:
+            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+    used = 0
+    for place, s in enumerate(spec):
+        if s is _Mark:
+            item = tensors[place]
+            used += item.ndim if item.dtype in (dtypes.bool_, dtypes.uint8) else 1
+        elif s is not None and s is not Ellipsis:
+            used += 1
+    if used > rank:
+        raise IndexError(f"too many indices for tensor of dimension {rank}")
+    if Ellipsis not in spec:
+        spec = spec + [Ellipsis]
+    basic, positions, indices, dim = [], [], [], 0
+    for place, s in enumerate(spec):
+        if s is Ellipsis:
+            fill = rank - used
+            basic.extend([_FULL] * fill)
+            dim += fill
+        elif s is _Mark:
+            item = tensors[place]
+            if item.dtype in (dtypes.bool_, dtypes.uint8):
+                if item.ndim == 0:
+                    basic.append(None)
+                    positions.append(dim)
+                    indices.append(tensor([0] if bool(item) else [], dtype=dtypes.int64))
+                    dim += 1
+                    continue
+                found = np.nonzero(item._array())
+                for part in found:
+                    basic.append(_FULL)
+                    positions.append(dim)
+                    indices.append(from_value(concrete(np.ascontiguousarray(part),
+                                                       dtypes.int64)))
+                    dim += 1
+                item._index_shape_checked = True
+            else:
+                basic.append(_FULL)
+                positions.append(dim)
+                indices.append(item)
+                dim += 1
+        else:
+            basic.append(s)
+            if s is None or isinstance(s, tuple):
+                dim += 1
+    return tuple(basic), tuple(positions), tuple(indices)
+
+
+def _check_masks(self, index) -> None:
+    items = index if isinstance(index, tuple) else (index,)
+    dim = 0
+    for item in items:
+        if isinstance(item, Tensor) and item.dtype in (dtypes.bool_, dtypes.uint8) and item.ndim:
+            for d, extent in enumerate(item.shape):
+                if dim + d < self.ndim and self.shape[dim + d] != extent:
+                    raise IndexError(
+                        f"The shape of the mask {list(item.shape)} at index {d} does not match the "
+                        f"shape of the indexed tensor {list(self.shape)} at index {dim + d}")
+            dim += item.ndim
+        elif item is Ellipsis:
+            return
+        elif item is not None:
+            dim += 1
+
+
+def _getitem(self, index):
+    """Elements at numbers, slices, None, Ellipsis, index tensors and masks."""
+    if index.__class__ is int:
+        fast = _row(self, index)
+        if fast is not None:
+            return fast
+    _check_masks(self, index)
+    spec, positions, indices = _resolve(index, self.ndim)
+    out = self
+    if not positions or any(s != _FULL for s in spec):
+        out = _basic.function(self, spec)
+    if positions:
+        out = DECLARED["_private._index"].function(out, list(indices), positions)
+    return out
+
+
+def _row(self, index: int):
+    """One position of the first dimension of concrete memory: no event is recorded."""
+    value = self._fetch()
+    if (value.trace is not None or value.requires_grad or not value.is_concrete
+            or not self.shape or value.trace is current_trace()):
+        return None
+    extent = self.shape[0]
+    if not -extent <= index < extent:
+        raise IndexError(f"index {index} is out of bounds for dimension 0 with size {extent}")
+    made = from_value(concrete(value.array[index % extent, ...], value.aval.dtype))
+    value.shared = made._value.shared = True
+    storage = self._share()
+    made._storage = storage
+    made._chain = self._chain + ((_basic, ((index % extent,),), 0),)
+    made._seen = storage.version
+    return made
+
+
+def _setitem(self, index, given):
+    """Write numbers or tensors at an index."""
+    self._check_writable()
+    if isinstance(given, np.ndarray):
+        given = tensor(given)
+    if isinstance(given, (list, tuple)):
+        given = tensor(given)
+    if isinstance(index, Tensor) and index.dtype in (dtypes.bool_, dtypes.uint8) and (
+            index.shape == self.shape) and index.ndim and (
+            not isinstance(given, Tensor) or given.numel() == 1):
+        mask = index if index.dtype is dtypes.bool_ else index.bool()
+        value = given if not isinstance(given, Tensor) else given.reshape(()).to(self.dtype)
+        made = DECLARED["where"].function(mask, value, self)
+        self._assign(made if made.dtype is self.dtype else made.to(self.dtype))
+        return
+    _check_masks(self, index)
+    spec, positions, indices = _resolve(index, self.ndim)
+    if not positions:
+        target = _basic.function(self, spec)
+        if isinstance(given, Tensor):
+            if given.ndim > target.ndim:
+                extra = given.ndim - target.ndim
+                if given.shape[:extra] == (1,) * extra:
+                    given = given.reshape(tuple(given.shape[extra:]))
+            target.copy_(given)
+        else:
+            target.fill_(given)
+        return
+    target = self if all(s == _FULL for s in spec) else _basic.function(self, spec)
+    made = DECLARED["_private._index_put"].function(target, given, list(indices), positions)
+    target._assign(made)
+
+
+Tensor.__getitem__ = _getitem       # type: ignore[attr-defined]
+Tensor.__setitem__ = _setitem       # type: ignore[attr-defined]

@@ -1,0 +1,153 @@
+"""Functions whose meaning depends on how they are called, such as max(x), max(x, dim), max(x, y)."""
+
+from __future__ import annotations
+
+
+from .declare import DECLARED
+
+__all__ = ["broadcast_tensors", "einsum", "max", "median", "meshgrid", "min", "norm", "permute",
+           "repeat_interleave", "scatter", "tensordot"]
+
+
+def _is_tensor(x) -> bool:
+    return hasattr(x, "_fetch")
+
+
+def _extreme(name: str):
+    along, whole = f"_private._{name}_dim", f"a{name}"
+    pairwise = f"{name}imum"
+
+    def function(input, dim=None, keepdim=False, *, other=None, out=None, axis=None):
+        dim = axis if axis is not None else dim
+        if _is_tensor(dim) and (dim.ndim or not isinstance(keepdim, bool) or other is None):
+            other, dim = dim, None
+        if other is not None:
+            return DECLARED[pairwise].function(input, other, out=out)
+        if dim is None:
+            if input.numel() == 0:
+                raise RuntimeError(f"{name}(): Expected reduction dim to be specified for "
+                                   "input.numel() == 0. Specify the reduction dim with the 'dim' "
+                                   "argument.")
+            found = DECLARED[whole].function(input)
+        else:
+            found = DECLARED[along].function(input, int(dim), bool(keepdim))
+        if out is None:
+            return found
+        if isinstance(found, tuple):
+            out[0]._write_out(found[0])
+            out[1]._write_out(found[1])
+            return out
+        out._write_out(found)
+        return out
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = (f"The {name}imum of all elements, along a dimension (with indices), or of "
+                        "two tensors element by element.")
+    return function
+
+
+max, min = _extreme("max"), _extreme("min")
+
+
+def median(input, dim=None, keepdim=False):
+    """The lower median of all elements, or along a dimension with its index."""
+    if dim is None:
+        return DECLARED["_private._median_all"].function(input)
+    return DECLARED["_private._median_dim"].function(input, dim, keepdim)
+
+
+def norm(input, p="fro", dim=None, keepdim=False, dtype=None, out=None):
+    """The p-norm of the elements over dim."""
+    if p == "nuc":
+        raise NotImplementedError("norm: p='nuc' is found as torch.linalg.matrix_norm(x, 'nuc')")
+    order = 2.0 if p in ("fro", None) else float(p)
+    if isinstance(dim, list):
+        dim = tuple(dim)
+    found = DECLARED["_private._norm"].function(input, order, dim, keepdim, dtype)
+    if out is None:
+        return found
+    out._write_out(found)
+    return out
+
+
+def einsum(equation, *operands):
+    """Sums of products of elements named by index letters.
+
+    >>> import flambeau as torch
+    >>> torch.einsum("ij,jk->ik", torch.ones(2, 3), torch.ones(3, 2))
+    tensor([[3., 3.],
+            [3., 3.]])
+    """
+    if not isinstance(equation, str):
+        raise NotImplementedError("einsum: only the form with an equation string is supported")
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = tuple(operands[0])
+    return DECLARED["_private._einsum"].function(equation, list(operands))
+
+
+def tensordot(a, b, dims=2, out=None):
+    """The contraction over the last dims of a and the first of b, or over named dims."""
+    if _is_tensor(dims):
+        dims = dims.tolist()
+    if isinstance(dims, int):
+        dims_a = tuple(range(a.ndim - dims, a.ndim))
+        dims_b = tuple(range(dims))
+    else:
+        dims_a, dims_b = (tuple(d) if isinstance(d, (list, tuple)) else (d,) for d in dims)
+    found = DECLARED["_private._tensordot"].function(a, b, dims_a, dims_b)
+    if out is None:
+        return found
+    out._write_out(found)
+    return out
+
+
+def meshgrid(*tensors, indexing=None):
+    """Coordinate grids of 1-d tensors; indexing "ij" or "xy"."""
+    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
+        tensors = tuple(tensors[0])
+    if indexing not in (None, "ij", "xy"):
+        raise RuntimeError('torch.meshgrid: indexing must be one of "xy" or "ij", but received: '
+                           + str(indexing))
+    return DECLARED["_private._meshgrid"].function(list(tensors), indexing or "ij")
+
+
+def broadcast_tensors(*tensors):
+    """All tensors expanded to their common shape."""
+    from .build import broadcast_shapes
+    shape = broadcast_shapes(*(tuple(t.shape) for t in tensors))
+    return tuple(DECLARED["expand"].function(t, shape) for t in tensors)
+
+
+def scatter(input, dim, index, src=None, *, value=None, reduce=None, out=None):
+    """input with src written (or combined) at index along dim."""
+    found = DECLARED["_private._scatter"].function(input, dim, index,
+                                                   value if src is None else src, reduce)
+    if out is None:
+        return found
+    out._write_out(found)
+    return out
+
+
+def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
+    """Each element repeated, by one number or by a number per element."""
+    if not _is_tensor(repeats) or repeats.numel() == 1:
+        return DECLARED["_private._repeat_interleave"].function(input, int(repeats), dim)
+    import numpy as np
+
+    from ..record.values import concrete
+    from ..tensor import from_value
+    index = np.repeat(np.arange(repeats.numel()), repeats._array())
+    if dim is None:
+        input, dim = input.reshape(-1), 0
+    if input.shape[dim] != repeats.numel():
+        raise RuntimeError("repeats must have the same size as input along dim, but got "
+                           f"repeats.size(0) = {repeats.numel()} and input.size({dim}) = "
+                           f"{input.shape[dim]}")
+    from ..dtypes import int64
+    return DECLARED["index_select"].function(input, dim, from_value(concrete(index, int64)))
+
+
+def permute(input, dims):
+    """The dimensions in another order."""
+    return DECLARED["permute"].function(input, tuple(dims))
+
+

@@ -1,0 +1,274 @@
+"""Running a recorded program: which values live, what backward will need, which tier runs it.
+
+A :class:`Program` is a place in the trie together with the slots that must get memory. It is
+interpreted while it is small and new and compiled once it proves hot. An :class:`Execution` is
+one run of it, kept by the values that may still be differentiated.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
+
+from ..graph.differentiate import gradients
+from ..graph.ir import Node, p, topological_order
+from .trace import Step, Trace
+from .values import Value, aval_of
+
+__all__ = ["Execution", "Program", "execute", "programs", "settings"]
+
+
+class _Settings:
+    """When programs are compiled; changed by tests and by environment variables."""
+
+    # A program is compiled when its second run begins, or at once when one run of the
+    # interpreter is estimated to cost more than compiling (bytes moved plus work of products).
+    interpreted_runs = 1
+    heavy_work = 3e8
+    compile = os.environ.get("FLAMBEAU_COMPILE", "1") != "0"
+
+
+settings = _Settings()
+programs: list[Program] = []          # in order of first run, for reports
+
+
+class Execution:
+    """One run of a program whose results may still be differentiated."""
+
+    __slots__ = ("program", "number", "known", "freed", "hooked", "functions", "__weakref__")
+    count = 0
+
+    def __init__(self, program: Program, known: dict[Node, Value]):
+        Execution.count += 1
+        self.program = program
+        self.number = Execution.count
+        self.known = known                 # leaves and saved results that backward may read
+        self.freed: set[Node] = set()
+        self.hooked: dict[Node, Any] = {}
+        self.functions: dict[Node, Any] = {}
+
+
+def _history_nodes(step: Step, nodes: list[Node], roots: list[Node]) -> tuple[list, list]:
+    """What backward from `roots` reads: (results to save, leaves)."""
+    terminals = [n for n in nodes if n.requires_grad and is_terminal(n)]
+    if not roots:
+        return [], []
+    cotangents = [p.input(index=-1, shape=r.shape, dtype=r.dtype) for r in roots]
+    found = [g for g in gradients(roots, cotangents, terminals) if g is not None]
+    forward = set(topological_order(roots))
+    for node in nodes:
+        forward.add(node)
+    for node in topological_order(list(forward)):
+        forward.add(node)
+    read = [n for n in topological_order(found, stop=forward) if n in forward]
+    return choose_saved(read, set(cotangents))
+
+
+def is_terminal(node: Node) -> bool:
+    """Gradients stop here: a leaf, a value made a leaf, or a user-defined function's result."""
+    return node.op in ("input", "variable", "boundary")
+
+
+def choose_saved(read: list[Node], exclude: set[Node]) -> tuple[list[Node], list[Node]]:
+    """Split what backward reads into results to save and leaves to keep.
+
+    Movement, casts from memory and comparisons are recomputed from what they read: they cost
+    less than the memory that saving them takes.
+    """
+    saved: dict[Node, None] = {}
+    leaves: dict[Node, None] = {}
+    stack = [n for n in read if n not in exclude]
+    seen = set()
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.op == "input":
+            leaves[node] = None
+        elif node.op in ("constant", "iota"):
+            continue
+        elif _is_cheap(node):
+            stack.extend(node.inputs)
+        elif node.op == "external":
+            continue
+        else:
+            saved[node] = None
+    return list(saved), list(leaves)
+
+
+def _is_cheap(node: Node) -> bool:
+    if node.primitive.kind == "movement":
+        return True
+    return node.op in ("detach", "boundary", "variable", "eq", "ne", "lt", "le", "gt", "ge")
+
+
+class Program:
+    """A step of the trie and the slots that must get memory when it is reached."""
+
+    def __init__(self, step: Step, trace: Trace, alive: list[int], donated: frozenset[int],
+                 roots: frozenset[int]):
+        self.step = step
+        self.nodes = list(trace.nodes())
+        self.alive = alive
+        self.donated = donated
+        self.runs = 0
+        self.seconds = 0.0
+        self.compile_seconds = 0.0
+        self.reason = _first_difference(step)
+        self.inputs = [self.nodes[s] for s in trace.leaves]
+        wanted = [self.nodes[s] for s in alive]
+        history_roots = [self.nodes[s] for s in sorted(set(alive) | roots)
+                         if self.nodes[s].requires_grad and self.nodes[s] not in step.freed
+                         and not is_terminal(self.nodes[s])]
+        self.history_roots = history_roots
+        saved, leaves = _history_nodes(step, self.nodes, history_roots)
+        self.has_history = bool(history_roots) or any(
+            self.nodes[s].op == "boundary" for s in alive)
+        known = set(wanted)
+        self.saved = [n for n in saved if n not in known]
+        self.kept_leaves = leaves
+        self.gradient_leaves = [n for n in self.inputs if n.requires_grad]
+        self.outputs = wanted + self.saved
+        self.plan: Any = None
+        self.executable: Any = None
+        self.work = sum(_work(n) for n in topological_order(self.outputs))
+
+    def run(self, trace: Trace, leaves: list[Value]) -> list[Value]:
+        """The values of the outputs."""
+        self.runs += 1
+        if self.executable is None and settings.compile and (
+                self.runs > settings.interpreted_runs or self.work > settings.heavy_work):
+            self.compile()
+        results = []
+        if self.executable is not None:
+            buffers = self.executable.run([v.buffer for v in leaves], trace.scalars)
+            for node, buffer in zip(self.outputs, buffers):
+                value = Value(aval_of(node.shape, node.dtype))
+                value.set_buffer(buffer)
+                results.append(value)
+            return results
+        if self.plan is None:
+            from ..graph.interpret import InterpreterPlan
+            self.plan = InterpreterPlan(self.outputs)
+        arrays = self.plan.run([v.array for v in leaves], trace.scalars)
+        return [Value(aval_of(node.shape, node.dtype), array)
+                for node, array in zip(self.outputs, arrays)]
+
+    def compile(self) -> None:
+        """Make native code of this program."""
+        from ..graph.compile import compile_program
+        begin = time.perf_counter()
+        self.executable = compile_program(self.outputs, self.inputs, donated=self.donated)
+        self.compile_seconds = time.perf_counter() - begin
+        self.plan = None
+        if os.environ.get("FLAMBEAU_EXPLAIN"):
+            print(f"flambeau: compiled program {programs.index(self)} in "
+                  f"{self.compile_seconds * 1e3:.0f} ms: {self.reason}", file=sys.stderr)
+
+
+def _work(node: Node) -> float:
+    if node.op == "contract":
+        a = node.inputs[0]
+        k = 1
+        for d in node.attrs["contract_a"]:
+            k *= a.shape[d]
+        return 2.0 * node.numel * k
+    if node.op == "convolve":
+        return 2.0 * node.numel * node.inputs[1].numel / max(1, node.shape[1])
+    if node.op == "convolve_weight":
+        return 2.0 * node.inputs[1].numel * node.numel / max(1, node.shape[0])
+    return float(node.numel)
+
+
+def _first_difference(step: Step) -> str:
+    """Why this program is new: the first event that left the known path, and its line."""
+    branch = step
+    while branch.parent is not None and len(branch.parent.children) == 1 and (
+            branch.parent.programs is None):
+        branch = branch.parent
+    if branch.parent is None or branch.parent.parent is None and len(
+            branch.parent.children) <= 1:
+        return "first program"
+    others = [c for c in branch.parent.children.values() if c is not branch]
+    old = describe_event(others[-1].key) if others else "the end of the program"
+    where = f" at {branch.site[0]}:{branch.site[1]}" if branch.site else ""
+    if branch is step and not others:
+        return f"longer than a known program by {describe_event(branch.key)}{where}"
+    return f"{describe_event(branch.key)} where known programs have {old}{where}"
+
+
+def describe_event(key) -> str:
+    """An event in words."""
+    if key is None:
+        return "the beginning"
+    head = key[0]
+    if hasattr(head, "shape"):
+        return f"an input {head!r}"
+    return f"{head} {key[1]!r}" if len(key) > 1 and key[1] else str(head)
+
+
+# A value that only its trace knows has this many references inside the scan below.
+def _references(values: list[Any]) -> list[int]:
+    count = sys.getrefcount
+    return [count(v) for v in values]
+
+
+_BASE = _references([object()])[0]
+
+
+def execute(trace: Trace) -> None:
+    """Run `trace` and give its living values memory."""
+    step = trace.cursor
+    values = trace.values
+    leaves = set(trace.leaves)
+    counts = _references(values)
+    alive = [s for s, n in enumerate(counts) if n > _BASE and s not in leaves]
+    roots = frozenset(trace.roots)
+    if not alive and not roots:
+        return
+    donated = frozenset(s for s in trace.leaves if counts[s] <= _BASE and not values[s].shared)
+    key = (tuple(alive), donated, roots)
+    if step.programs is None:
+        step.programs = {}
+    program = step.programs.get(key)
+    if program is None:
+        places = {slot: i for i, slot in enumerate(trace.leaves)}
+        program = step.programs[key] = Program(
+            step, trace, alive, frozenset(places[s] for s in donated), roots)
+        programs.append(program)
+    if not program.outputs:
+        return
+    inputs = [values[s] for s in trace.leaves]
+    begin = time.perf_counter()
+    try:
+        results = program.run(trace, inputs)
+    except BaseException as error:
+        for slot in alive:
+            values[slot].error = error
+        raise
+    finally:
+        program.seconds += time.perf_counter() - begin
+    for slot, result in zip(alive, results):
+        values[slot]._buffer, values[slot]._array = result._buffer, result._array
+    if program.has_history or roots:
+        _keep_history(trace, program, results)
+
+
+def _keep_history(trace: Trace, program: Program, results: list[Value]) -> None:
+    values, nodes = trace.values, program.nodes
+    known = {nodes[s]: values[s] for s in trace.leaves
+             if nodes[s] in program.kept_leaves or nodes[s].requires_grad}
+    for node, value in zip(program.outputs, results):
+        known[node] = value
+    execution = Execution(program, known)
+    execution.freed = set(program.step.freed)
+    execution.hooked = {nodes[s]: h for s, h in trace.hooked.items()}
+    execution.functions = {nodes[s]: f for s, f in trace.functions.items()}
+    trace.execution = execution
+    for slot in program.alive:
+        value = values[slot]
+        if value.requires_grad and value.owner is None:
+            value.history = (execution, nodes[slot])

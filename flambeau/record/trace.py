@@ -1,0 +1,306 @@
+"""The recorder: every operation is matched against the programs seen so far.
+
+Known programs form a trie of :class:`Step`. A :class:`Trace` is one pending program: a cursor into
+the trie and the values made on the way. An operation whose event the cursor knows costs a dict
+look-up; an unknown one builds graph nodes, which infers and checks. `flush` runs the program.
+
+An event's key holds the operation, its static arguments, the slots of its operands and the type
+of each Python number among them: the numbers themselves are inputs of the program.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from .. import dtypes
+from ..graph.ir import Node, building, p
+from .sites import user_site
+from .values import Aval, Value, aval_of
+
+__all__ = ["Operation", "Step", "Trace", "current_trace", "flush", "record", "reset_programs",
+           "state"]
+
+OPERATION_LIMIT = 4000          # a program longer than this runs: the loop it unrolls may not end
+BYTE_LIMIT = 2 << 30            # likewise for what its results would occupy at once
+TRIE_LIMIT = 200_000            # known steps after which all is forgotten, to bound memory
+
+
+class Operation:
+    """What the trie knows of a declared operation: a name and a body over nodes."""
+
+    __slots__ = ("name", "build", "is_view")
+
+    def __init__(self, name: str, build, is_view: bool = False):
+        self.name = name
+        self.build = build          # build(operands: list of Node, number nodes, None; static)
+        self.is_view = is_view
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+
+class Step:
+    """One event of known programs: the nodes it adds and what may follow."""
+
+    __slots__ = ("children", "parent", "key", "nodes", "avals", "structure", "requires_grad",
+                 "depth", "scalars", "bytes", "full", "programs", "extra", "site", "freed",
+                 "written")
+
+    def __init__(self, parent: Step | None, key: Any, nodes: tuple[Node, ...], scalars: int):
+        self.children: dict[Any, Step] = {}
+        self.parent = parent
+        self.key = key
+        self.nodes = nodes
+        self.avals: tuple[Aval, ...] = tuple(aval_of(n.shape, n.dtype) for n in nodes)
+        self.requires_grad = tuple(n.requires_grad for n in nodes)
+        self.structure: Any = None        # how the outputs are arranged: None for one tensor
+        self.depth = 0 if parent is None else parent.depth + 1
+        self.scalars = scalars            # Python numbers up to here
+        self.bytes = sum(a.nbytes for a in self.avals) + (parent.bytes if parent else 0)
+        self.full = self.depth > OPERATION_LIMIT or self.bytes > BYTE_LIMIT
+        self.programs: dict[Any, Any] | None = None
+        self.extra: Any = None            # what macro events keep: see record/backward.py
+        self.site = building.site
+        self.freed: frozenset[Node] = parent.freed if parent else frozenset()
+        self.written: dict[Node, str] = parent.written if parent else {}
+
+    def path(self) -> list[Step]:
+        """The steps from the root to this one."""
+        steps, step = [], self
+        while step is not None:
+            steps.append(step)
+            step = step.parent
+        return steps[::-1]
+
+
+class _State(threading.local):
+    def __init__(self):
+        self.trace = Trace()
+
+
+class _Trie:
+    def __init__(self):
+        self.clear()
+
+    def clear(self):
+        building_site, building.site = building.site, None
+        self.root = Step(None, None, (), 0)
+        building.site = building_site
+        self.size = 0
+
+
+trie = _Trie()
+
+
+class Trace:
+    """A program being recorded. Values belong to it while their `trace` is this object."""
+
+    __slots__ = ("cursor", "values", "scalars", "leaves", "executions", "_nodes", "root",
+                 "hooked", "functions", "roots", "execution")
+
+    def __init__(self):
+        if trie.size > TRIE_LIMIT:
+            trie.clear()
+        self.root = trie.root
+        self.cursor = trie.root
+        self.values: list[Value] = []              # by slot: leaves and results
+        self.scalars: list[Any] = []
+        self.leaves: list[int] = []                # the slots that are leaves, in order
+        self.executions: dict[Any, int] = {}       # whose values came in, numbered
+        self._nodes: list[Node] | None = []        # by slot; None: to be rebuilt from the path
+        self.hooked: dict[int, Any] = {}           # slots whose gradient passes through hooks
+        self.functions: dict[int, Any] = {}        # slots made by user-defined functions
+        self.roots: set[int] = set()               # slots a running backward still needs
+        self.execution: Any = None                 # set when run, if gradients may be wanted
+
+    # ---- leaves ------------------------------------------------------------------------------
+
+    def enter(self, value: Value) -> int:
+        """Make `value`, computed earlier, a leaf of this program; its slot."""
+        other = value.trace
+        if other is not None:
+            other.flush_here()                     # pending in another thread or a lost trace
+        if not value.is_concrete:
+            raise RuntimeError("this tensor was to be computed by a program that failed: "
+                               f"{value.error}") from value.error
+        history = None
+        if value.history is not None:
+            execution, node = value.history
+            number = self.executions.setdefault(execution, len(self.executions))
+            history = (execution.program, node, number)
+        owned = value.owner is not None
+        key = (value.aval, owned, history)
+        step = self.cursor.children.get(key)
+        if step is None:
+            node = p.input(index=len(self.leaves), shape=tuple(value.aval.shape),
+                           dtype=value.aval.dtype)
+            node.requires_grad = owned or history is not None
+            step = self.add_step(key, (node,), 0)
+        elif self._nodes is not None:
+            self._nodes = None
+        self.cursor = step
+        slot = value.slot = len(self.values)
+        value.trace = self
+        self.values.append(value)
+        self.leaves.append(slot)
+        return slot
+
+    # ---- the slow path ------------------------------------------------------------------------
+
+    def add_step(self, key, nodes: tuple[Node, ...], scalars: int) -> Step:
+        """Extend the trie behind the cursor."""
+        known = self.nodes()
+        step = Step(self.cursor, key, nodes, self.cursor.scalars + scalars)
+        self.cursor.children[key] = step
+        trie.size += 1
+        known.extend(nodes)
+        return step
+
+    def nodes(self) -> list[Node]:
+        """The graph node of every slot."""
+        if self._nodes is None:
+            self._nodes = [node for step in self.cursor.path() for node in step.nodes]
+        return self._nodes
+
+    def extend(self, key, operation: Operation, operands, static) -> Step:
+        """An event not seen here before: build its nodes (which checks shapes and types)."""
+        nodes = self.nodes()
+        arguments, count = [], 0
+        before, building.site = building.site, user_site()
+        try:
+            for operand, part in zip(operands, key[3:]):
+                if part is None:
+                    arguments.append(None)
+                elif type(part) is int:
+                    arguments.append(nodes[part])
+                else:
+                    arguments.append(p.scalar(index=self.cursor.scalars + count, shape=(),
+                                              dtype=_NUMBER_TYPES[part]))
+                    count += 1
+            built = operation.build(arguments, static)
+            if isinstance(built, Node):
+                step = self.add_step(key, (built,), count)
+            else:
+                step = self.add_step(key, tuple(built), count)
+                step.structure = getattr(built, "structure", tuple)
+            return step
+        finally:
+            building.site = before
+
+    # ---- the barrier ---------------------------------------------------------------------------
+
+    def flush_here(self) -> None:
+        """Run this program and give its living values memory; begin a new one."""
+        if state.trace is self:
+            state.trace = Trace()
+        if self.cursor is not self.root:
+            from .execute import execute
+            execute(self)
+        for value in self.values:
+            if value.trace is self:
+                value.trace = None
+        self.values = []
+
+
+_NUMBER_TYPES = {bool: dtypes.bool_, int: dtypes.int64, float: dtypes.float64,
+                 complex: dtypes.complex128}
+
+state = _State()
+
+
+def current_trace() -> Trace:
+    return state.trace
+
+
+def flush() -> None:
+    """Run what is pending in this thread."""
+    trace = state.trace
+    if trace.cursor is not trace.root:
+        trace.flush_here()
+
+
+def reset_programs() -> None:
+    """Forget all known programs (what is pending runs first)."""
+    flush()
+    trie.clear()
+    state.trace = Trace()
+
+
+def plain_number(x):
+    """`x` as a Python number, or a TypeError."""
+    if type(x) in _NUMBER_TYPES:
+        return x
+    if isinstance(x, (bool, int, float, complex)):
+        return next(t for t in (bool, int, float, complex) if isinstance(x, t))(x)
+    item = getattr(x, "item", None)
+    if item is not None and getattr(x, "ndim", None) == 0:
+        found = item()
+        if type(found) in _NUMBER_TYPES:
+            return found
+    if hasattr(x, "__index__"):
+        return x.__index__()
+    raise TypeError(f"must be Tensor or a number, not {type(x).__name__}")
+
+
+def record(operation: Operation, operands: tuple, static) -> tuple[Step, list[Value]]:
+    """Record one operation; its step and the values of its outputs.
+
+    Operands are tensors (anything with `_fetch()` giving a Value), None, or Python numbers.
+    """
+    trace = state.trace
+    if trace.cursor.full:
+        flush()
+        trace = state.trace
+    key: list[Any] = [operation, static, building.grad_enabled]
+    numbers = len(trace.scalars)
+    for x in operands:
+        if x is None:
+            key.append(None)
+            continue
+        try:
+            value = x._value
+        except AttributeError:
+            if type(x) not in _NUMBER_TYPES:
+                try:
+                    x = plain_number(x)
+                except TypeError as error:
+                    del trace.scalars[numbers:]
+                    position = len(key) - 2
+                    raise TypeError(f"{operation.name}(): argument (position {position}) "
+                                    f"{error}") from None
+            trace.scalars.append(x)
+            key.append(type(x))
+            continue
+        if x._storage is not None:
+            value = x._fetch()
+            if state.trace is not trace:           # fetching ran what was pending
+                return record(operation, operands, static)
+        key.append(value.slot if value.trace is trace else trace.enter(value))
+    found = tuple(key)
+    cursor = trace.cursor
+    step = cursor.children.get(found)
+    if step is None:
+        try:
+            step = trace.extend(found, operation, operands, static)
+        except BaseException:
+            del trace.scalars[numbers:]
+            raise
+    else:
+        trace._nodes = None
+    trace.cursor = step
+    return step, new_values(trace, step)
+
+
+def new_values(trace: Trace, step: Step) -> list[Value]:
+    """Pending values for the outputs of `step`, numbered."""
+    values = trace.values
+    made = []
+    for aval, requires_grad in zip(step.avals, step.requires_grad):
+        value = Value(aval)
+        value.trace = trace
+        value.slot = len(values)
+        value.requires_grad = requires_grad
+        values.append(value)
+        made.append(value)
+    return made

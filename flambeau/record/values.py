@@ -1,0 +1,105 @@
+"""Values: what tensors are handles on, either concrete memory or a slot of the pending program."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..dtypes import Size
+from ..dtypes import dtype as DType
+
+__all__ = ["Aval", "Value", "aval_of", "concrete"]
+
+
+class Aval:
+    """An abstract value: shape and dtype. Interned, so that equality is identity."""
+
+    __slots__ = ("shape", "dtype", "numel", "nbytes")
+    _known: dict[tuple, Aval] = {}
+
+    def __init__(self, shape: Size, dtype: DType):
+        self.shape = shape
+        self.dtype = dtype
+        self.numel = shape.numel()
+        self.nbytes = self.numel * dtype.itemsize
+
+    def __repr__(self) -> str:
+        return f"{self.dtype.name}{list(self.shape)}"
+
+
+def aval_of(shape, dtype: DType) -> Aval:
+    """The interned abstract value of a shape and dtype."""
+    key = (shape if type(shape) is tuple else tuple(shape), dtype)
+    found = Aval._known.get(key)
+    if found is None:
+        if len(Aval._known) > 100_000:      # values keep theirs alive; only identity is lost
+            Aval._known.clear()
+        found = Aval._known[key] = Aval(Size(key[0]), dtype)
+    return found
+
+
+class Value:
+    """An immutable tensor value.
+
+    While pending, `trace` is the program being recorded and `slot` its number there. Once run it
+    has memory: C-contiguous, in the dtype's storage type, as an array, a buffer or both. `owner`
+    is a weak reference to the leaf tensor that accumulates this value's gradient; `history` is
+    the (execution, node) that computed a value which requires gradients.
+    """
+
+    __slots__ = ("aval", "trace", "slot", "_array", "_buffer", "owner", "history",
+                 "requires_grad", "shared", "written", "error", "__weakref__")
+
+    def __init__(self, aval: Aval, array: np.ndarray | None = None):
+        self.aval = aval
+        self.trace = None
+        self.slot = -1
+        self._array = array
+        self._buffer = None
+        self.owner = None
+        self.history = None
+        self.requires_grad = False
+        self.shared = False       # the memory is visible outside: never written by donation
+        self.written = False      # a later in-place operation replaced it in its tensor
+        self.error = None         # why the program that should have computed it failed
+
+    @property
+    def is_concrete(self) -> bool:
+        return self._array is not None or self._buffer is not None
+
+    @property
+    def array(self) -> np.ndarray:
+        """The memory as an array of the logical shape (only when concrete)."""
+        if self._array is None:
+            if self._buffer is None:
+                raise RuntimeError("a pending value has no memory yet") from self.error
+            self._array = self._buffer.array(self.aval.dtype.storage, tuple(self.aval.shape))
+        return self._array
+
+    @property
+    def buffer(self):
+        """The memory as a runtime buffer (only when concrete)."""
+        if self._buffer is None:
+            from ..runtime.buffer import Buffer
+            self._buffer = Buffer.from_array(self.array)
+        return self._buffer
+
+    def set_buffer(self, buffer) -> None:
+        self._buffer = buffer
+
+    def set_array(self, array: np.ndarray) -> None:
+        self._array = array
+
+    def sibling(self) -> Value:
+        """Another value on the same memory, without owner or history."""
+        other = Value(self.aval, self._array)
+        other._buffer = self._buffer
+        other.shared = self.shared
+        return other
+
+    def __repr__(self) -> str:
+        return f"<Value {self.aval!r} {'concrete' if self.is_concrete else 'pending'}>"
+
+
+def concrete(array: np.ndarray, dtype: DType) -> Value:
+    """A value holding `array` (C-contiguous, in the storage type of `dtype`)."""
+    return Value(aval_of(array.shape, dtype), array)

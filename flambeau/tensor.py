@@ -1,0 +1,514 @@
+"""Tensor: the handle that user code holds on a value.
+
+A tensor refers to a Value, pending or concrete. Tensors that share memory (views, ``detach``,
+``.data``) refer to one Storage: a base value and, per tensor, the chain of view operations that
+leads from the base to it. A write makes a new base value; the other tensors derive theirs again
+when next used. Methods come from the declarations in ops/.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from .dtypes import Size, device
+from .graph.ir import building
+from .ops import declare
+from .ops.declare import DECLARED, Declaration
+from .record.trace import current_trace, flush, record
+from .record.values import Value, aval_of, concrete
+
+__all__ = ["Tensor", "from_array", "from_value"]
+
+_CPU = device("cpu")
+
+
+class Storage:
+    """Memory shared by several tensors: its present value, and how often it was written."""
+
+    __slots__ = ("value", "version", "pinned", "requires_write_through")
+
+    def __init__(self, value: Value):
+        self.value = value
+        self.version = 0
+        self.pinned: np.ndarray | None = None     # memory that NumPy code can see as well
+
+
+class Tensor:
+    """A multi-dimensional array of elements of one dtype.
+
+    >>> import flambeau as torch
+    >>> torch.tensor([[1., 2.], [3., 4.]]).sum(dim=0)
+    tensor([4., 6.])
+    """
+
+    __slots__ = ("_value", "_storage", "_chain", "_seen", "_version_count", "_requires_grad",
+                 "_grad", "_hooks", "_retain", "__dict__", "__weakref__")
+
+    def __new__(cls, *args, **kwargs):
+        from .construct import legacy_tensor
+        return legacy_tensor(cls, *args, **kwargs)
+
+    # ---- the value behind the handle ---------------------------------------------------------
+
+    def _fetch(self) -> Value:
+        """The present value; derives it again if shared memory was written since."""
+        storage = self._storage
+        if storage is None:
+            return self._value
+        if storage.pinned is not None:
+            _refresh_pinned(storage)
+        if self._seen != storage.version:
+            self._value = _replay(storage.value, self._chain, self)
+            self._seen = storage.version
+        return self._value
+
+    def _array(self) -> np.ndarray:
+        """The elements as a C-contiguous array in the storage type (runs what is pending)."""
+        value = self._fetch()
+        if value.trace is not None:
+            value.trace.flush_here()
+        if not value.is_concrete:
+            raise RuntimeError("this tensor was to be computed by a program that failed: "
+                               f"{value.error}") from value.error
+        return value.array
+
+    def _share(self) -> Storage:
+        """The storage, made when first shared."""
+        if self._storage is None:
+            self._storage = Storage(self._value)
+            self._storage.version = self._seen = self._version_count
+            self._chain = ()
+        return self._storage
+
+    # ---- types and shapes ----------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        """The extents of the dimensions."""
+        return self._value.aval.shape
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """The type of the elements."""
+        return self._value.aval.dtype
+
+    @property
+    def device(self) -> device:
+        """Where the tensor lives."""
+        return _CPU
+
+    @property
+    def layout(self):
+        return dtypes.strided
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self._value.aval.shape)
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return len(self._value.aval.shape)
+
+    ndimension = dim
+
+    def size(self, dim: int | None = None):
+        """The shape, or the extent of one dimension."""
+        shape = self._value.aval.shape
+        if dim is None:
+            return shape
+        if not -len(shape) <= dim < len(shape):
+            raise IndexError(f"Dimension out of range (expected to be in range of "
+                             f"[{-max(1, len(shape))}, {max(1, len(shape)) - 1}], but got {dim})")
+        return shape[dim]
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self._value.aval.numel
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes per element."""
+        return self._value.aval.dtype.itemsize
+
+    @property
+    def itemsize(self) -> int:
+        return self._value.aval.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self._value.aval.nbytes
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d tensor")
+        return self.shape[0]
+
+    # ---- gradients -----------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this tensor are recorded for differentiation."""
+        return self._requires_grad or self._fetch().requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, mode: bool) -> None:
+        self.requires_grad_(mode)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Make this leaf accumulate gradients (or stop doing so)."""
+        if requires_grad == self._requires_grad:
+            if requires_grad or not self._fetch().requires_grad:
+                return self
+        if not requires_grad:
+            if not self.is_leaf:
+                raise RuntimeError("you can only change requires_grad flags of leaf variables. If "
+                                   "you want to use a computed variable in a subgraph that doesn't "
+                                   "require differentiation use var_no_grad = var.detach().")
+            self._requires_grad = False
+            value = self._fetch()
+            self._adopt(record(_DETACH, (self,), ())[1][0] if value.trace is not None
+                        else value.sibling())
+            return self
+        if self.dtype.category < 2:
+            raise RuntimeError("only Tensors of floating point dtype can require gradients "
+                               f"(received {self.dtype})")
+        if self._fetch().requires_grad:
+            return self                              # computed with gradients already
+        self._requires_grad = True
+        self._own(self._fetch())
+        return self
+
+    def _own(self, value: Value) -> None:
+        """Make `value` this leaf's: gradients that reach it are accumulated here."""
+        if value.trace is not None and value.trace is current_trace() and not value.is_concrete:
+            before, building.grad_enabled = building.grad_enabled, True
+            try:
+                value = record(_VARIABLE, (_Bare(value),), ())[1][0]
+            finally:
+                building.grad_enabled = before
+        else:
+            if value.trace is not None:
+                value.trace.flush_here()
+            value.shared = value.shared or self._storage is not None
+            value = value.sibling()
+        value.owner = weakref.ref(self)
+        value.requires_grad = True
+        self._adopt(value)
+
+    def _adopt(self, value: Value) -> None:
+        """Refer to another value of the same elements (no write)."""
+        self._value = value
+        if self._storage is not None and self._chain == ():
+            self._storage.value = value
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the user made this tensor (or it needs no gradient)."""
+        return self._requires_grad or not self._fetch().requires_grad
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The accumulated gradient, of the tensor's own shape."""
+        if self._grad is None and not self._requires_grad and not self._retain \
+                and self._value.requires_grad:
+            import warnings
+            warnings.warn("The .grad attribute of a Tensor that is not a leaf Tensor is being "
+                          "accessed. Its .grad attribute won't be populated during "
+                          "autograd.backward(). If you indeed want the .grad field to be populated "
+                          "for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor.",
+                          UserWarning, stacklevel=2)
+        return self._grad
+
+    @grad.setter
+    def grad(self, gradient: Tensor | None) -> None:
+        if gradient is not None:
+            if not isinstance(gradient, Tensor):
+                raise TypeError("assigned grad expected to be a Tensor or None but got grad of "
+                                f"type {type(gradient).__name__}")
+            if gradient.shape != self.shape:
+                raise RuntimeError(f"assigned grad has data of a different size: expected "
+                                   f"{list(self.shape)}, received {list(gradient.shape)}")
+            if gradient.dtype is not self.dtype:
+                raise RuntimeError("assigned grad has data of a different type: expected "
+                                   f"{self.dtype}, received {gradient.dtype}")
+        self._grad = gradient
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without gradient history."""
+        before, building.grad_enabled = building.grad_enabled, False
+        try:
+            return self.detach()
+        finally:
+            building.grad_enabled = before
+
+    @data.setter
+    def data(self, new: Tensor) -> None:
+        if not isinstance(new, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(new).__name__}")
+        source = new.detach()
+        self._storage, self._chain, self._seen = source._storage, source._chain, source._seen
+        self._value = source._value
+        if self._requires_grad:
+            own = source._fetch()
+            if own.trace is not None:
+                own.trace.flush_here()
+            self._storage = None
+            self._own(own)
+
+    @property
+    def _version(self) -> int:
+        return self._version_count if self._storage is None else self._storage.version
+
+    # ---- writing ---------------------------------------------------------------------------------
+
+    def _assign(self, new: Tensor, mark: bool = True) -> Tensor:
+        """Replace all elements by those of `new` (same shape and dtype); the in-place primitive."""
+        self._check_writable()
+        value = new._fetch()
+        trace = current_trace()
+        old = self._fetch()
+        if mark and building.grad_enabled:
+            _mark_written(trace, old)
+        if mark and old.owner is not None:
+            old.written = True
+        storage = self._storage
+        if storage is None:
+            self._value = value
+            self._version_count += 1
+            if self._requires_grad:
+                self._own(value)
+            return self
+        if self._chain:
+            value = _write_through(storage, self._chain, self, value)
+            storage.value = value
+            storage.version += 1
+            if storage.pinned is not None:
+                _write_pinned(storage)
+            return self
+        storage.value = self._value = value
+        storage.version += 1
+        self._seen = storage.version
+        if storage.pinned is not None:
+            _write_pinned(storage)
+            self._value = storage.value
+        if self._requires_grad:
+            self._own(storage.value)
+        return self
+
+    def _check_writable(self) -> None:
+        if not building.grad_enabled:
+            return
+        if self._requires_grad:
+            raise RuntimeError("a leaf Variable that requires grad is being used in an in-place "
+                               "operation. Write under torch.no_grad(), or to a clone.")
+        storage = self._storage
+        if storage is not None and self._chain and storage.value.owner is not None:
+            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an "
+                               "in-place operation. Write under torch.no_grad(), or to a clone.")
+
+    def _write_out(self, result: Tensor) -> None:
+        """Store `result` here as ``out=`` does: cast, and resize if shapes differ."""
+        if self._requires_grad and building.grad_enabled:
+            raise RuntimeError("out=... arguments don't support automatic differentiation, but one "
+                               "of the arguments requires grad.")
+        if result.dtype is not self.dtype:
+            if result.dtype.category > self.dtype.category:
+                raise RuntimeError(f"result type {result.dtype.legacy_name} can't be cast to the "
+                                   f"desired output type {self.dtype.legacy_name}")
+            result = result.to(self.dtype)
+        if result.shape != self.shape:
+            self._storage, self._chain = None, ()
+            self._value = result._fetch()
+            self._version_count += 1
+            return
+        self._assign(result)
+
+
+class _Bare:
+    """An operand that is only a value."""
+
+    __slots__ = ("_value",)
+    _storage = None
+
+    def __init__(self, value: Value):
+        self._value = value
+
+
+# ---- making tensors ---------------------------------------------------------------------------
+
+
+def from_value(value: Value, cls: type = Tensor) -> Any:
+    """A new tensor on `value`."""
+    tensor = object.__new__(cls)
+    tensor._value = value
+    tensor._storage = None
+    tensor._chain = ()
+    tensor._seen = 0
+    tensor._version_count = 0
+    tensor._requires_grad = False
+    tensor._grad = None
+    tensor._hooks = None
+    tensor._retain = False
+    return tensor
+
+
+def from_array(array: np.ndarray, dtype: dtypes.dtype | None = None) -> Tensor:
+    """A new tensor that owns `array`."""
+    if dtype is None:
+        dtype = dtypes.dtype_from_numpy(array.dtype)
+    if not array.flags.c_contiguous:
+        array = np.ascontiguousarray(array).reshape(array.shape)
+    return from_value(concrete(array, dtype))
+
+
+def _wrap_result(declaration: Declaration, step, values, operands, static):
+    if step.structure is None:
+        tensor = from_value(values[0])
+        if declaration.view:
+            _link_view(tensor, operands[0], declaration, static)
+        return tensor
+    tensors = tuple(from_value(v) for v in values)
+    if declaration.view:
+        for index, tensor in enumerate(tensors):
+            _link_view(tensor, operands[0], declaration, static, index)
+    return tensors if step.structure is tuple else step.structure(*tensors)
+
+
+declare.wrap_result = _wrap_result
+
+
+# ---- views ---------------------------------------------------------------------------------------
+
+
+def _link_view(tensor: Tensor, source: Tensor, declaration: Declaration, static,
+               index: int = 0) -> None:
+    storage = source._share()
+    tensor._storage = storage
+    tensor._chain = source._chain + ((declaration, static, index),)
+    tensor._seen = storage.version
+
+
+def _replay(value: Value, chain, tensor: Tensor) -> Value:
+    """Derive a view's value from its base."""
+    grad = building.grad_enabled
+    building.grad_enabled = True
+    try:
+        for declaration, static, index in chain:
+            value = record(declaration.operation, (_Bare(value),), static)[1][index]
+    finally:
+        building.grad_enabled = grad
+    if tensor._requires_grad and tensor._chain:
+        pass
+    return value
+
+
+def _write_through(storage: Storage, chain, tensor: Tensor, new: Value) -> Value:
+    """The base value after `new` is written to the view at the end of `chain`."""
+    from .ops.views import write_view
+    key = tuple((declaration, static, index) for declaration, static, index in chain)
+    return record(write_view, (_Bare(storage.value), _Bare(new)), key)[1][0]
+
+
+def _mark_written(trace, value: Value) -> None:
+    """Remember in the program that `value`'s tensor was overwritten."""
+    if value.trace is not trace:
+        return
+    key = ("written", value.slot)
+    step = trace.cursor.children.get(key)
+    if step is None:
+        from .record.sites import user_site
+        node = trace.nodes()[value.slot]
+        site = user_site()
+        step = trace.add_step(key, (), 0)
+        step.written = dict(step.written)
+        step.written[node] = f"at {site[0]}:{site[1]}" if site else "in place"
+    trace.cursor = step
+
+
+# ---- memory that NumPy sees ------------------------------------------------------------------------
+
+
+def _refresh_pinned(storage: Storage) -> None:
+    """NumPy code may have written: take a copy of the memory as the present value."""
+    import sys
+    array = storage.pinned
+    if array.base is None and sys.getrefcount(array) <= _PINNED_REFERENCES:
+        storage.pinned = None            # nobody outside sees it any more
+        return
+    value = storage.value
+    if value.trace is None and value.is_concrete and np.array_equal(
+            value.array.view(np.uint8) if value.array.ndim else value.array,
+            array.view(np.uint8) if array.ndim else array):
+        return
+    if value.trace is not None:
+        return                            # written by a pending program: it copies when run
+    fresh = Value(value.aval, array.copy())
+    if value.owner is not None:
+        fresh.owner, fresh.requires_grad = value.owner, True
+    storage.value = fresh
+    storage.version += 1
+
+
+_PINNED_REFERENCES = 3
+
+
+def _write_pinned(storage: Storage) -> None:
+    """Run what is pending and copy the result into the memory that NumPy sees."""
+    value = storage.value
+    if value.trace is not None:
+        value.trace.flush_here()
+    np.copyto(storage.pinned, value.array)
+
+
+def pin(tensor: Tensor, array: np.ndarray) -> None:
+    """Let `tensor`'s storage and `array` be the same memory from now on."""
+    storage = tensor._share()
+    storage.pinned = array
+
+
+# ---- identities used above ------------------------------------------------------------------------
+
+
+def _identity(name):
+    from .graph.ir import p
+    from .record.trace import Operation
+    primitive = getattr(p, name)
+    return Operation(name, lambda arguments, static: primitive(arguments[0]))
+
+
+import flambeau.graph.primitives as _primitives  # noqa: E402
+
+_DETACH = _identity("detach")
+
+
+def _build_variable(arguments, static):
+    from .graph.ir import p
+    node = p.variable(arguments[0])
+    node.requires_grad = True
+    return node
+
+
+def _build_boundary(arguments, static):
+    from .graph.ir import p
+    node = p.boundary(arguments[0])
+    node.requires_grad = True
+    return node
+
+
+from .record.trace import Operation as _Operation  # noqa: E402
+
+_VARIABLE = _Operation("variable", _build_variable)
+_BOUNDARY = _Operation("boundary", _build_boundary)
+__all__ += ["DECLARED", "aval_of", "flush", "pin"]
