@@ -48,6 +48,8 @@ from .autograd.modes import (enable_grad, inference_mode, is_grad_enabled,  # no
 from .ops.declare import DECLARED as _DECLARED  # noqa: E402
 from .ops.overloads import (broadcast_tensors, einsum, max, median, meshgrid, min,  # noqa: E402
                             norm, repeat_interleave, scatter, tensordot)
+from .ops.random import (bernoulli, binomial, multinomial, normal, poisson, rand,  # noqa: E402
+                         rand_like, randint, randint_like, randn, randn_like, randperm)
 
 _SUBMODULES = {"accelerator", "amp", "audio", "autograd", "backends", "compiler", "cuda",
                "distributed", "distributions", "fft", "func", "hub", "jit", "linalg", "mps",
@@ -56,10 +58,7 @@ _SUBMODULES = {"accelerator", "amp", "audio", "autograd", "backends", "compiler"
 _LAZY = {
     "Generator": "random", "default_generator": "random", "manual_seed": "random",
     "seed": "random", "initial_seed": "random", "get_rng_state": "random",
-    "set_rng_state": "random", "rand": "random", "randn": "random", "randint": "random",
-    "randperm": "random", "normal": "random", "bernoulli": "random", "multinomial": "random",
-    "poisson": "random", "rand_like": "random", "randn_like": "random", "randint_like": "random",
-    "save": "serialization", "load": "serialization",
+    "set_rng_state": "random", "save": "serialization", "load": "serialization",
 }
 
 for _key, _declaration in _DECLARED.items():
