@@ -110,14 +110,18 @@ class _Pass:
                 replaced = hook(self.wrap(gradient))
                 if replaced is not None:
                     gradient = replaced._fetch()
+            if execution is None and context is not current_trace():
+                # a hook ran the program: go on in what it left
+                execution = context.execution
+                where = execution.program.nodes[where]
+                context, roots = execution, [where]
+                functions = context.functions
+                self.settle()
             gradients = [gradient]
             for number in self.wanted.get(context, {}).get(where, ()):
                 self.captured[number] = gradient
             if where in functions:
                 self.run_function(context, where, gradient)
-                return
-            if execution is None and context is not current_trace():
-                self.give_at(context, where, gradient)      # a hook ran the program
                 return
         self.differentiate(context, execution, roots, gradients)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..graph.differentiate import gradients
 from ..graph.ir import Node, p, topological_order
-from .trace import Step, Trace
+from .trace import NUMBER_TYPES, Step, Trace
 from .values import Value, aval_of
 
 __all__ = ["Execution", "Program", "execute", "programs", "settings"]
@@ -141,7 +141,7 @@ class Program:
         self.runs += 1
         if self.executable is None and settings.compile and (
                 self.runs > settings.interpreted_runs or self.work > settings.heavy_work):
-            self.compile()
+            self.compile(trace.scalars)
         results = []
         if self.executable is not None:
             buffers = self.executable.run([v.buffer for v in leaves], trace.scalars)
@@ -157,11 +157,15 @@ class Program:
         return [Value(aval_of(node.shape, node.dtype), array)
                 for node, array in zip(self.outputs, arrays)]
 
-    def compile(self) -> None:
+    def compile(self, numbers: list[Any]) -> None:
         """Make native code of this program."""
         from ..graph.compile import compile_program
         begin = time.perf_counter()
-        self.executable = compile_program(self.outputs, self.inputs, donated=self.donated)
+        used = {n.attrs["index"]: n for n in topological_order(self.outputs)
+                if n.op == "scalar"}
+        scalars = [used.get(i) or p.scalar(index=i, shape=(), dtype=NUMBER_TYPES[type(x)])
+                   for i, x in enumerate(numbers)]
+        self.executable = compile_program(self.outputs, self.inputs, scalars, self.donated)
         self.compile_seconds = time.perf_counter() - begin
         self.plan = None
         if os.environ.get("FLAMBEAU_EXPLAIN"):

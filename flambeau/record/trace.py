@@ -18,7 +18,7 @@ from ..graph.ir import Node, building, p
 from .sites import user_site
 from .values import Aval, Value, aval_of
 
-__all__ = ["Operation", "Step", "Trace", "current_trace", "flush", "record", "reset_programs",
+__all__ = ["NUMBER_TYPES", "Operation", "Step", "Trace", "current_trace", "flush", "record", "reset_programs",
            "state"]
 
 OPERATION_LIMIT = 4000          # a program longer than this runs: the loop it unrolls may not end
@@ -176,7 +176,7 @@ class Trace:
                     arguments.append(nodes[part])
                 else:
                     arguments.append(p.scalar(index=self.cursor.scalars + count, shape=(),
-                                              dtype=_NUMBER_TYPES[part]))
+                                              dtype=NUMBER_TYPES[part]))
                     count += 1
             built = operation.build(arguments, static)
             if isinstance(built, Node):
@@ -203,7 +203,7 @@ class Trace:
         self.values = []
 
 
-_NUMBER_TYPES = {bool: dtypes.bool_, int: dtypes.int64, float: dtypes.float64,
+NUMBER_TYPES = {bool: dtypes.bool_, int: dtypes.int64, float: dtypes.float64,
                  complex: dtypes.complex128}
 
 state = _State()
@@ -229,14 +229,14 @@ def reset_programs() -> None:
 
 def plain_number(x):
     """`x` as a Python number, or a TypeError."""
-    if type(x) in _NUMBER_TYPES:
+    if type(x) in NUMBER_TYPES:
         return x
     if isinstance(x, (bool, int, float, complex)):
         return next(t for t in (bool, int, float, complex) if isinstance(x, t))(x)
     item = getattr(x, "item", None)
     if item is not None and getattr(x, "ndim", None) == 0:
         found = item()
-        if type(found) in _NUMBER_TYPES:
+        if type(found) in NUMBER_TYPES:
             return found
     if hasattr(x, "__index__"):
         return x.__index__()
@@ -261,7 +261,7 @@ def record(operation: Operation, operands: tuple, static) -> tuple[Step, list[Va
         try:
             value = x._value
         except AttributeError:
-            if type(x) not in _NUMBER_TYPES:
+            if type(x) not in NUMBER_TYPES:
                 try:
                     x = plain_number(x)
                 except TypeError as error:

@@ -35,7 +35,7 @@ class GeneratorState(MersenneTwister):
 
     >>> from flambeau.runtime.random_streams import GeneratorState
     >>> GeneratorState(0).uniform(2).tolist()
-    [0.4962565302848816, 0.7682217955589294]
+    [0.49625658988952637, 0.7682217955589294]
     """
 
     def _fill(self, shape, dtype: str, draw) -> np.ndarray:

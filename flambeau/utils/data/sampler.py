@@ -29,8 +29,8 @@ REPLACEMENT_CHUNK = 32
 
 def draw_seed(generator: Any = None) -> int:
     """Return a 63-bit integer drawn as ``empty((), int64).random_()`` draws it."""
-    value = flambeau.empty((), dtype=flambeau.int64).random_(generator=generator)
-    return int(value.item())
+    generator = flambeau.default_generator if generator is None else generator
+    return int(generator.stream.random_any((), "int64"))
 
 
 def _is_positive_integer(value: Any) -> bool:

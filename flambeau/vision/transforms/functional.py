@@ -32,6 +32,10 @@ from flambeau.vision.transforms._dispatch import (
     get_image_num_channels,
     get_image_size,
 )
+from flambeau.vision.transforms._dispatch import (  # noqa: F401 - people import these too
+    _interpolation_modes_from_int,
+    pil_modes_mapping,
+)
 from flambeau.vision.transforms._geometry import (
     affine,
     center_crop,
@@ -48,6 +52,11 @@ from flambeau.vision.transforms._geometry import (
     rotate,
     ten_crop,
     vflip,
+)
+from flambeau.vision.transforms._geometry import (  # noqa: F401
+    _compute_resized_output_size,
+    _get_inverse_affine_matrix,
+    _get_perspective_coeffs,
 )
 
 __all__ = [
