@@ -28,7 +28,7 @@ from flambeau.runtime._cache import entry_key, read_entry, write_entry
 __all__ = ["assembly", "compile_kernels", "compile_module", "statistics"]
 
 # raise it when the meaning of an entry changes: pipelines, code model, target options
-_CACHE_VERSION = "1"
+_CACHE_VERSION = "2"
 LIGHT = "; pipeline: light\n"
 
 _lock = threading.RLock()
@@ -138,8 +138,7 @@ def _link(objects, symbols):
     import llvmlite.binding as llvm
 
     _initialize()
-    # llvmlite's own memory manager keeps all sections together, in reach of 32-bit displacements
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine(), use_lmm=True)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
     for data in objects:
         engine.add_object_file(llvm.ObjectFileRef.from_data(data))
     engine.finalize_object()
@@ -164,8 +163,10 @@ def _target_machine():
     import llvmlite.binding as llvm
 
     _initialize()
+    # The large code model of JITs: the small one was no faster (all of vector_math), and needs
+    # llvmlite's own memory manager, which on x86 aborts on calls to functions of the C library.
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=_cpu.name(), features=_cpu.features(), opt=2, reloc="pic", codemodel="small", jit=True)
+        cpu=_cpu.name(), features=_cpu.features(), opt=2, jit=True)
 
 
 @functools.lru_cache(maxsize=None)
