@@ -89,7 +89,7 @@ def copy_values(shape, x_strides, items_per_block, pixels=_PIXELS, wanted=16, ch
 
 
 def _even(extent, most):
-    return -(-extent // -(-extent // max(1, most)))
+    return max(1, -(-extent // max(1, -(-extent // max(1, most)))))
 
 
 def _block(batch, counts, nbytes, pixels):
