@@ -46,6 +46,9 @@ from ._namespace import __all__ as _namespace_names  # noqa: E402
 from .autograd.modes import (enable_grad, inference_mode, is_grad_enabled,  # noqa: E402
                              is_inference_mode_enabled, no_grad, set_grad_enabled)
 from .ops.declare import DECLARED as _DECLARED  # noqa: E402
+from .ops.dynamic import (argwhere, bincount, bucketize, histc, index_put, isin,  # noqa: E402
+                          masked_scatter, masked_select, nonzero, searchsorted, unique,
+                          unique_consecutive)
 from .ops.overloads import (broadcast_tensors, einsum, max, median, meshgrid, min,  # noqa: E402
                             norm, repeat_interleave, scatter, tensordot)
 from .ops.random import (bernoulli, binomial, multinomial, normal, poisson, rand,  # noqa: E402

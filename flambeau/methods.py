@@ -710,3 +710,47 @@ def _scatter_in_place(self, dim, index, src=None, *, value=None, reduce=None):
 
 
 Tensor.scatter_ = _scatter_in_place          # type: ignore[attr-defined]
+
+
+# ---- functions of data-dependent shape as methods -----------------------------------------------------
+
+from .ops import dynamic as _dynamic  # noqa: E402
+
+for _name in _dynamic.__all__:
+    if _name not in ("bucketize", "searchsorted"):
+        setattr(Tensor, _name, getattr(_dynamic, _name))
+
+
+def _store_of(function, name: str):
+    def method(self, *given, **options):
+        self._check_writable()
+        return store(self, function(self, *given, **options), name)
+    method.__doc__ = f"In-place form of :meth:`{name}`."
+    method.__name__ = method.__qualname__ = name + "_"
+    return method
+
+
+for _name in ("index_put", "masked_scatter"):
+    setattr(Tensor, _name + "_", _store_of(getattr(_dynamic, _name), _name))
+
+
+def _where_method(self, condition, other):
+    """self where condition holds, other elsewhere."""
+    return DECLARED["where"].function(condition, self, other)
+
+
+def _sum_to_size(self, *size):
+    """Summed to a shape that broadcasts to this one."""
+    size = shape_of(size)
+    lead = self.ndim - len(size)
+    dims = tuple(range(lead)) + tuple(
+        lead + d for d, e in enumerate(size) if e == 1 and self.shape[lead + d] != 1)
+    out = self.sum(dims) if dims else self
+    return out.reshape(size)
+
+
+Tensor.where = _where_method                                   # type: ignore[attr-defined]
+Tensor.sum_to_size = _sum_to_size                              # type: ignore[attr-defined]
+Tensor.unfold = DECLARED["_private.unfold"].function           # type: ignore[attr-defined]
+Tensor.split_with_sizes = lambda self, split_sizes, dim=0: self.split(   # type: ignore
+    tuple(split_sizes), dim)

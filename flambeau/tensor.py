@@ -15,7 +15,7 @@ import numpy as np
 
 from . import dtypes
 from .dtypes import Size, device
-from .graph.ir import building
+from .graph.ir import building, topological_order
 from .ops import declare
 from .ops.declare import DECLARED, Declaration
 from .record.trace import current_trace, flush, record
@@ -280,7 +280,7 @@ class Tensor:
         trace = current_trace()
         old = self._fetch()
         if mark and building.grad_enabled:
-            _mark_written(trace, old)
+            _mark_written(trace, old, value)
         if mark and old.owner is not None:
             old.written = True
         storage = self._storage
@@ -291,9 +291,16 @@ class Tensor:
                 self._own(value)
             return self
         if self._chain:
+            leaf = storage.value.owner and storage.value.owner()
+            if leaf is not None:             # through `.data` or under no_grad: stays a leaf
+                before, building.grad_enabled = building.grad_enabled, False
             value = _write_through(storage, self._chain, self, value)
             storage.value = value
             storage.version += 1
+            if leaf is not None:
+                building.grad_enabled = before
+                leaf._own(value)
+                leaf._seen = storage.version
             if storage.pinned is not None:
                 _write_pinned(storage)
             return self
@@ -314,7 +321,8 @@ class Tensor:
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place "
                                "operation. Write under torch.no_grad(), or to a clone.")
         storage = self._storage
-        if storage is not None and self._chain and storage.value.owner is not None:
+        if storage is not None and self._chain and storage.value.owner is not None \
+                and all(step[0].name != "detach" for step in self._chain):
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an "
                                "in-place operation. Write under torch.no_grad(), or to a clone.")
 
@@ -409,8 +417,6 @@ def _replay(value: Value, chain, tensor: Tensor) -> Value:
             value = record(declaration.operation, (_Bare(value),), static)[1][index]
     finally:
         building.grad_enabled = grad
-    if tensor._requires_grad and tensor._chain:
-        pass
     return value
 
 
@@ -421,11 +427,11 @@ def _write_through(storage: Storage, chain, tensor: Tensor, new: Value) -> Value
     return record(write_view, (_Bare(storage.value), _Bare(new)), key)[1][0]
 
 
-def _mark_written(trace, value: Value) -> None:
-    """Remember in the program that `value`'s tensor was overwritten."""
-    if value.trace is not trace:
+def _mark_written(trace, value: Value, new: Value) -> None:
+    """Remember in the program that `new` replaced `value` in its tensor."""
+    if value.trace is not trace or new.trace is not trace:
         return
-    key = ("written", value.slot)
+    key = ("written", value.slot, new.slot)
     step = trace.cursor.children.get(key)
     if step is None:
         from .record.sites import user_site
@@ -433,7 +439,8 @@ def _mark_written(trace, value: Value) -> None:
         site = user_site()
         step = trace.add_step(key, (), 0)
         step.written = dict(step.written)
-        step.written[node] = f"at {site[0]}:{site[1]}" if site else "in place"
+        own = frozenset(topological_order([trace.nodes()[new.slot]], stop={node}))
+        step.written[node] = (f"at {site[0]}:{site[1]}" if site else "in place", own)
     trace.cursor = step
 
 

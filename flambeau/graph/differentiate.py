@@ -15,11 +15,12 @@ __all__ = ["gradients", "substitute"]
 
 def gradients(roots: Sequence[Node], cotangents: Sequence[Node], wrt: Sequence[Node],
               create_graph: bool = False, cuts: frozenset[Node] = frozenset(),
-              on_visit: Callable[[Node], None] | None = None) -> list[Node | None]:
+              on_visit: Callable[[Node, tuple], None] | None = None) -> list[Node | None]:
     """The gradients of sum(root * cotangent) with respect to each node of `wrt`.
 
     None where a node does not influence the roots. Nothing flows through the nodes of `cuts`
-    (other than from roots among them). `on_visit` sees every differentiated node.
+    (other than from roots among them). `on_visit` sees every differentiated node and the
+    gradients that its rule gave for its inputs.
     """
     wanted, starts = set(wrt), set(roots)
     order = topological_order([r for r in roots if r.requires_grad])
@@ -56,9 +57,9 @@ def _visit(node: Node, grads, parts, useful, on_visit) -> None:
         return
     if not any(i in useful for i in node.inputs):
         return
-    if on_visit is not None:
-        on_visit(node)
     if node.op == "get":
+        if on_visit is not None:
+            on_visit(node, ())
         source = node.inputs[0]
         slots = parts.setdefault(source, [None] * len(source.attrs["result"]))
         index = node.attrs["index"]
@@ -66,6 +67,8 @@ def _visit(node: Node, grads, parts, useful, on_visit) -> None:
         slots[index] = grads[node] if old is None else p.add(old, grads[node])
         return
     contributions = node.primitive.vjp(node, parts[node] if several else grads[node])
+    if on_visit is not None:
+        on_visit(node, contributions)
     for source, contribution in zip(node.inputs, contributions):
         if contribution is not None and source in useful:
             _accumulate(grads, source, contribution)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import dtypes
-from ..graph.ir import Node, full_like, p
+from ..graph.ir import Node, full, full_like, p
 from .build import broadcast, broadcast_shapes, cast, expand_to, node_of, normalise_dim
 from .declare import operation
 
@@ -162,9 +162,11 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     if sparse_grad:
         raise NotImplementedError("gather: sparse_grad=True is not supported: there are no sparse "
                                   "gradients")
-    if index.dtype not in (dtypes.int64, dtypes.int32):
+    if index.dtype not in (dtypes.int64, dtypes.int32) and index.numel:
         raise RuntimeError("gather(): Expected dtype int64 for index")
     index = cast(index, dtypes.int64)
+    if index.numel == 0:
+        return full(index.shape, 0, input.dtype)
     if input.ndim == 0 or index.ndim == 0:
         flat = input if input.ndim else p.reshape(input, shape=(1,))
         place = index if index.ndim else p.reshape(index, shape=(1,))
@@ -266,14 +268,15 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int = None):  # noqa: F8
     """gather with broadcasting; over the flattened input if dim is None."""
     if dim is None:
         flat = p.reshape(input, shape=(input.numel,))
-        return p.gather(flat, p.reshape(indices, shape=(indices.numel,)), dim=0, message="")
+        index = wrap_index(p.reshape(indices, shape=(indices.numel,)), input.numel)
+        return p.gather(flat, index, dim=0, message="")
     dim = normalise_dim(dim, input.ndim)
     one = tuple(1 if d == dim else e for d, e in enumerate(input.shape))
     other = tuple(1 if d == dim else e for d, e in enumerate(indices.shape))
     shape = broadcast_shapes(one, other)
     x = expand_to(input, shape[:dim] + (input.shape[dim],) + shape[dim + 1:])
     index = expand_to(indices, shape[:dim] + (indices.shape[dim],) + shape[dim + 1:])
-    return p.gather(x, cast(index, dtypes.int64), dim=dim, message="")
+    return p.gather(x, wrap_index(index, input.shape[dim]), dim=dim, message="")
 
 
 @operation("_masked_scatter", namespace="_private")

@@ -118,13 +118,18 @@ def _expand_here(trace, roots, given, cuts, captures, retain, create_graph, key)
     root_nodes = [nodes[s] for s in roots]
     cut_nodes = frozenset(nodes[s] for s in cuts)
     wanted = _targets(nodes, root_nodes, cut_nodes, [nodes[s] for s in captures])
-    visited: list[Node] = []
-    found = gradients(root_nodes, given, wanted, create_graph, cut_nodes, visited.append)
     freed, written = trace.cursor.freed, trace.cursor.written
+    visited: list[Node] = []
+    forward = set(nodes) if written else set()
+
+    def visit(node, contributions):
+        visited.append(node)
+        if written:
+            _refuse_written(node, contributions, forward, written)
+
+    found = gradients(root_nodes, given, wanted, create_graph, cut_nodes, visit)
     _refuse_freed(visited, freed)
     pairs = [(slot_of[n], g) for n, g in zip(wanted, found) if g is not None]
-    if written:
-        _refuse_written([g for _, g in pairs], set(nodes), written)
     step = trace.add_step(key, (), 0)
     step.extra = expanded = _Expanded()
     trace.cursor = step
@@ -146,7 +151,8 @@ def _expand_there(trace, execution, roots, given, cuts, captures, retain, create
     placeholders = [p.input(index=-1, shape=g.shape, dtype=g.dtype) for g in given]
     for placeholder, g in zip(placeholders, given):
         placeholder.requires_grad = g.requires_grad
-    found = gradients(list(roots), placeholders, wanted, create_graph, cut_nodes, visited.append)
+    found = gradients(list(roots), placeholders, wanted, create_graph, cut_nodes,
+                      lambda node, contributions: visited.append(node))
     _refuse_freed(visited, execution.freed)
     pairs = [(n, g) for n, g in zip(wanted, found) if g is not None]
     # every target that is a leaf enters, so that aliasing with this program's leaves is known
@@ -182,10 +188,17 @@ _SAVES_NOTHING = {"add", "sub", "neg", "cast", "reshape", "permute", "expand", "
                   "reduce_sum", "concatenate", "flip", "get", "variable", "boundary"}
 
 
-def _refuse_written(found: list[Node], forward: set[Node], written: dict[Node, str]) -> None:
-    for node in topological_order(found, stop=forward):
-        if node in written and node.op != "constant":
-            raise RuntimeError(inplace_error(node, written[node]))
+def _refuse_written(node: Node, contributions, forward: set[Node], written) -> None:
+    """The gradient rule of `node` must not read a value that was overwritten since.
+
+    The operation that overwrote it may: it keeps what it read.
+    """
+    given = [c for c in contributions if c is not None]
+    for read in topological_order(given, stop=forward):
+        if read in written and read.op != "constant":
+            where, own = written[read]
+            if node not in own:
+                raise RuntimeError(inplace_error(read, where))
 
 
 def inplace_error(node: Node, where: str) -> str:

@@ -63,7 +63,8 @@ class Step:
         self.extra: Any = None            # what macro events keep: see record/backward.py
         self.site = building.site
         self.freed: frozenset[Node] = parent.freed if parent else frozenset()
-        self.written: dict[Node, str] = parent.written if parent else {}
+        # overwritten values: where, and the nodes of the operation that overwrote them
+        self.written: dict[Node, Any] = parent.written if parent else {}
 
     def path(self) -> list[Step]:
         """The steps from the root to this one."""

@@ -52,8 +52,10 @@ def _erfinv_scalar(y: float) -> float:
     x = math.copysign(math.sqrt(max(0.0, math.sqrt(t * t - logarithm / 0.147) - t)), y)
     for _ in range(4):
         slope = 2 / math.sqrt(math.pi) * math.exp(-x * x)
-        error = math.erf(x) - y if abs(y) < 0.5 else math.copysign(
-            (1 - abs(y)) - math.erfc(abs(x)), y)
+        if abs(y) < 0.5:
+            error = math.erf(x) - y
+        else:                                   # exact near 1, where erf saturates
+            error = math.copysign(1, y) * ((1 - abs(y)) - math.erfc(abs(x)))
         step = error / slope
         x -= step / (1 + x * step)
     return x
