@@ -754,3 +754,20 @@ Tensor.sum_to_size = _sum_to_size                              # type: ignore[at
 Tensor.unfold = DECLARED["_private.unfold"].function           # type: ignore[attr-defined]
 Tensor.split_with_sizes = lambda self, split_sizes, dim=0: self.split(   # type: ignore
     tuple(split_sizes), dim)
+
+
+# ---- copying and pickling ------------------------------------------------------------------------
+
+
+def _deepcopy(self, memo):
+    from ._serialization.tensors import deepcopy_tensor
+    return deepcopy_tensor(self, memo)
+
+
+def _reduce_ex(self, protocol):
+    from .serialization import reduce_tensor
+    return reduce_tensor(self)
+
+
+Tensor.__deepcopy__ = _deepcopy              # type: ignore[attr-defined]
+Tensor.__reduce_ex__ = _reduce_ex            # type: ignore[method-assign,assignment]

@@ -484,7 +484,7 @@ def get_unsafe_globals_in_checkpoint(f: Any) -> list[str]:
     return unsafe_names(Cursor(reader.read("data.pkl")))
 
 
-# ---- copying and pickling tensors elsewhere -----------------------------------------------------
+# ---- pickling tensors elsewhere ------------------------------------------------------------------
 
 
 def rebuild_from_array(kind: type, array: Any, dtype: Any, requires_grad: bool, state: Any) -> Any:

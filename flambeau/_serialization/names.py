@@ -61,6 +61,11 @@ def resolve(module: str, name: str) -> Any:
                 ) from None
 
 
+def parameter_class() -> Any:
+    """Return ``nn.Parameter``, whose module is loaded when first needed."""
+    return importlib.import_module("flambeau.nn.parameter").Parameter
+
+
 class StorageClass:
     """What ``torch FloatStorage`` in a file stands for."""
 
@@ -222,7 +227,7 @@ UNSUPPORTED = {
 def safe_entry(path: str) -> tuple[Any, Any] | None:
     """Return :data:`SAFE`'s entry for a name, None if weights-only loading refuses it."""
     if path == "torch.nn.parameter.Parameter":
-        return flambeau.nn.Parameter, tensors.parameter_from
+        return parameter_class(), tensors.parameter_from
     if path == "torch.Tensor":
         return flambeau.Tensor, None
     if path in UNSUPPORTED:

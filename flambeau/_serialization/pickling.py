@@ -182,7 +182,7 @@ class CheckpointPickler(pickle._Pickler):  # type: ignore[name-defined,misc]
     def _reduce_tensor(self, tensor: Any) -> tuple:
         state = dict(tensor.__dict__)
         requires_grad = bool(tensor.requires_grad)
-        if type(tensor) is flambeau.nn.Parameter:
+        if type(tensor) is names.parameter_class():
             arguments = (_ParameterData(tensor), requires_grad, OrderedDict())
             if state:
                 return _REBUILD_PARAMETER_WITH_STATE, (*arguments, state)

@@ -5,6 +5,7 @@ The one place of the package that takes tensors apart and puts them together.
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 import warnings
@@ -298,23 +299,72 @@ def _end_of(window: Window) -> int:
 def take_apart(tensor: Any) -> tuple[Any, np.ndarray, Window]:
     """Return (identity of the storage, its elements as a 1-d array, the tensor's window)."""
     size = tuple(tensor.shape)
+    values = tensor._array()
     storage = tensor._storage
-    if storage is None or not tensor._chain:
-        elements = tensor._array().reshape(-1)
-        identity = id(tensor if storage is None else storage)
-        return identity, elements, (0, size, contiguous_strides(size))
+    whole = (0, size, contiguous_strides(size))
+    if storage is None:
+        return id(tensor), values.reshape(-1), whole
     base = storage.value
     if base.trace is not None:
         base.trace.flush_here()
-    window = (tensor.storage_offset(), size, tuple(tensor.stride()))
-    return id(storage), base.array.reshape(-1), window
+    if base.aval.dtype is tensor.dtype:
+        elements = base.array.reshape(-1)
+        window = (tensor.storage_offset(), size, tuple(tensor.stride()))
+        if not tensor._chain or _shows(elements, window, values):
+            return id(storage), elements, window
+    # A view of another element type, or one that strides cannot express: it stands alone.
+    return id(tensor), values.reshape(-1), whole
+
+
+def _shows(elements: np.ndarray, window: Window, values: np.ndarray) -> bool:
+    """Whether a window of elements holds these values."""
+    offset, size, stride = window
+    if math.prod(size) and _end_of(window) > len(elements):
+        return False
+    steps = [step * elements.itemsize for step in stride]
+    view = np.lib.stride_tricks.as_strided(elements[offset:], size, steps)
+    found = np.ascontiguousarray(view).reshape(-1)
+    return np.array_equal(found.view(np.uint8), values.reshape(-1).view(np.uint8))
+
+
+def deepcopy_tensor(tensor: Any, memo: dict) -> Any:
+    """Return a tensor's ``__deepcopy__``: views that share memory share that of the copies.
+
+    Raises:
+        RuntimeError: if the tensor was computed with gradients.
+    """
+    if id(tensor) in memo:
+        return memo[id(tensor)]
+    if not tensor.is_leaf:
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+            "protocol at the moment.  If you were attempting to deepcopy a module, this may be "
+            "because of a torch.nn.utils.weight_norm usage: detach() the tensor first"
+        )
+    identity, elements, (offset, size, stride) = take_apart(tensor)
+    storage = memo.get(("storage", identity))
+    if storage is None:
+        data = elements.copy().view(np.uint8)
+        storage = memo[("storage", identity)] = LoadedStorage(data, tensor.dtype, "cpu")
+    copied = build_tensor(storage, offset, size, stride)
+    if type(tensor) is not type(copied):
+        copied = copied.as_subclass(type(tensor))
+    if tensor.requires_grad:
+        copied.requires_grad_()
+        if tensor.grad is not None:
+            copied.grad = copy.deepcopy(tensor.grad, memo)
+    memo[id(tensor)] = copied
+    copied.__dict__.update(copy.deepcopy(tensor.__dict__, memo))
+    return copied
 
 
 def parameter_from(tensor: Any, requires_grad: Any, state: Any = None) -> Any:
     """Return a Parameter of a tensor, with Python attributes ``state``."""
     if not isinstance(tensor, flambeau.Tensor):
         raise UnpicklingError(f"a parameter should hold a tensor, but holds {type(tensor)}")
-    parameter = flambeau.nn.Parameter(tensor, bool(requires_grad))
+    from ..nn.parameter import Parameter
+
+    parameter = Parameter(tensor, bool(requires_grad))
     if state:
         set_attributes(parameter, state)
     return parameter

@@ -231,7 +231,7 @@ class WeightsUnpickler:
     def op_newobj(self) -> None:
         arguments = self.stack.pop()
         kind = self.stack.pop()
-        if kind is flambeau.nn.Parameter:
+        if kind is names.parameter_class():
             self.stack.append(tensors.parameter_from(*arguments, requires_grad=True))
         elif kind is OrderedDict and not arguments:
             self.stack.append(OrderedDict())
@@ -325,6 +325,10 @@ class WeightsUnpickler:
         value, key = self.stack.pop(), self.stack.pop()
         self._set_items([key, value], "SETITEM")
 
+    def op_tuple(self) -> None:
+        items = self._pop_mark()  # this puts another stack in place
+        self.stack.append(tuple(items))
+
     def op_tuple_of(self, count: int) -> None:
         if len(self.stack) < count:
             raise UnpicklingError("a tuple lacks items")
@@ -373,7 +377,7 @@ _HANDLERS: dict[bytes, _Handler] = {
     pickle.APPENDS: lambda self: self._extend(self._pop_mark(), "extend"),
     pickle.SETITEM: WeightsUnpickler.op_setitem,
     pickle.SETITEMS: lambda self: self._set_items(self._pop_mark(), "SETITEMS"),
-    pickle.TUPLE: lambda self: self.stack.append(tuple(self._pop_mark())),
+    pickle.TUPLE: WeightsUnpickler.op_tuple,
     pickle.TUPLE1: lambda self: self.op_tuple_of(1),
     pickle.TUPLE2: lambda self: self.op_tuple_of(2),
     pickle.TUPLE3: lambda self: self.op_tuple_of(3),
