@@ -55,10 +55,10 @@ class _Carrying:
 class Loop(_Carrying):
     """`Function.loop`: guarded once, then tested at the bottom, as LLVM likes its loops."""
 
-    def __init__(self, f, begin, end, step, carried, at_least_once, unroll):
+    def __init__(self, f, begin, end, step, carried, at_least_once):
         self.f = f
         self._begin, self._end, self._step = f.i64(begin), f.i64(end), f.i64(step)
-        self._carried, self._guarded, self._unroll = list(carried), not at_least_once, unroll
+        self._carried, self._guarded = list(carried), not at_least_once
 
     def __enter__(self):
         f = self.f
@@ -80,13 +80,9 @@ class Loop(_Carrying):
         following = f.value(f"add nsw i64 {self.index.text}, {self._step.text}", I64)
         again = f.lt(following, self._end)
         latch = f.block
-        if self._unroll is None:
-            hint = f.module.metadata()
-            off = 'llvm.loop.unroll.disable'
-            note = f.module.metadata(f'!{{!"{off}"}}')
-        else:
-            hint = f.module.metadata()
-            note = f.module.metadata(f'!{{!"llvm.loop.unroll.count", i32 {self._unroll}}}')
+        # loops are written out as they should be: LLVM must not unroll them again
+        note = f.module.metadata_once('!{!"llvm.loop.unroll.disable"}')
+        hint = f.module.metadata()
         f.module.set_metadata(hint, f"distinct !{{!{hint}, !{note}}}")
         f.emit(f"br i1 {again.text}, label %{self._head}, label %{self._exit}, !llvm.loop !{hint}")
         self._close_phis(latch)

@@ -15,7 +15,7 @@ __all__ = ["FORMATS", "constants", "exact_product", "exact_sum", "float_of_expon
 
 
 class Format(NamedTuple):
-    """A float format: mantissa bits, exponent bias, 1.5 * 2^mantissa (adding it rounds to an integer)."""
+    """A float format; adding `magic`, 1.5 * 2^mantissa, rounds to an integer."""
 
     mantissa: int
     bias: int
@@ -55,7 +55,7 @@ def exact_sum(f, a, b):
 
 
 def exact_product(f, a, b):
-    """(p, e) with p + e = a * b exactly (float64 without fused arithmetic by Dekker's splitting)."""
+    """(p, e) with p + e = a * b exactly; by Dekker's splitting where nothing is fused."""
     b = f.like(a, b)
     p = a * b
     if _cpu.has_fma():

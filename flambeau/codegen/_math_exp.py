@@ -3,8 +3,15 @@
 import math
 
 from flambeau.codegen import _coefficients as table
-from flambeau.codegen._math_core import (constants, exact_product, exact_sum, polynomial,
-                                         round_to_int, split_exponent, times_power_of_two)
+from flambeau.codegen._math_core import (
+    constants,
+    exact_product,
+    exact_sum,
+    polynomial,
+    round_to_int,
+    split_exponent,
+    times_power_of_two,
+)
 from flambeau.codegen.types import F32, F64
 
 __all__ = ["acosh", "asinh", "atanh", "cosh", "exp", "exp2", "expm1", "log", "log10", "log1p",

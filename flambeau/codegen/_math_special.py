@@ -3,8 +3,13 @@
 import math
 
 from flambeau.codegen import _coefficients as table
-from flambeau.codegen._math_core import (exact_product, polynomial, round_to_int,
-                                         split_exponent, times_power_of_two)
+from flambeau.codegen._math_core import (
+    exact_product,
+    polynomial,
+    round_to_int,
+    split_exponent,
+    times_power_of_two,
+)
 from flambeau.codegen._math_exp import exp, log
 from flambeau.codegen._math_trig import _cosine, _sine
 from flambeau.codegen.types import F32

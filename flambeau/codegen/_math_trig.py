@@ -4,7 +4,7 @@ import math
 
 from flambeau.codegen import _coefficients as table
 from flambeau.codegen._math_core import exact_product, exact_sum, polynomial, round_to_int
-from flambeau.codegen.types import (F32, F64, I64, PTR, float_bits, integer)
+from flambeau.codegen.types import F32, F64, I64, PTR, float_bits, integer
 from flambeau.runtime import _cpu
 
 __all__ = ["acos", "asin", "atan", "atan2", "cos", "sin", "tan"]

@@ -1,7 +1,6 @@
 """The instructions of the emitter: arithmetic, comparisons, memory, vectors and conversions."""
 
-from flambeau.codegen.types import (BOOL, F16, F32, I8, I16, I32, I64, PTR, VOID, float_bits,
-                                    vector)
+from flambeau.codegen.types import BOOL, F16, F32, I8, I16, I32, I64, PTR, VOID, float_bits, vector
 from flambeau.runtime import _cpu
 
 __all__ = ["Operations"]
@@ -211,14 +210,9 @@ class Operations:
     def store(self, value, pointer, index=0, align=None, nontemporal=False):
         """Writes a scalar or vector to element `index` of the array at `pointer`."""
         p = self.at(pointer, index, value.type)
-        hint = f", !nontemporal !{self._nontemporal_node()}" if nontemporal else ""
+        hint = f", !nontemporal !{self.module.metadata_once('!{i32 1}')}" if nontemporal else ""
         self.emit(f"store {value.type} {value.text}, ptr {p.text}, "
                   f"align {align or value.type.size}{p.scope.text if p.scope else ''}{hint}")
-
-    def _nontemporal_node(self):
-        if getattr(self.module, "nontemporal", None) is None:
-            self.module.nontemporal = self.module.metadata("!{i32 1}")
-        return self.module.nontemporal
 
     def load_masked(self, type, pointer, mask, index=0, other=None, align=None):
         """A vector whose lanes outside `mask` are not read and become `other` (0)."""

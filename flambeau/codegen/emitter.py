@@ -10,8 +10,8 @@ A complete kernel, y = a * x + y over [begin, end), eight lanes at a time with a
     from flambeau.codegen.emitter import F32, F64, Module, vector
 
     module = Module("axpy")
-    f = module.kernel("axpy")                   # void axpy(ptr args, i64 begin, i64 end, ptr scratch)
-    x, y = f.pointer_arg(0), f.pointer_arg(1)   # slots of the argument table
+    f = module.kernel("axpy")                  # axpy(ptr args, i64 begin, i64 end, ptr scratch)
+    x, y = f.pointer_arg(0), f.pointer_arg(1)  # slots of the argument table
     a = f.splat(f.cast(f.load(F64, f.pointer_arg(2)), F32), 8)  # runtime scalars are f64 in memory
     V = vector(F32, 8)
     whole = f.begin + ((f.end - f.begin) & -8)
@@ -37,8 +37,22 @@ from contextlib import contextmanager
 
 from flambeau.codegen._control import Branch, Loop, While
 from flambeau.codegen._operations import Operations
-from flambeau.codegen.types import (BOOL, F16, F32, F64, I8, I16, I32, I64, PTR, VOID, Type,
-                                    float_bits, storage_type, vector)
+from flambeau.codegen.types import (
+    BOOL,
+    F16,
+    F32,
+    F64,
+    I8,
+    I16,
+    I32,
+    I64,
+    PTR,
+    VOID,
+    Type,
+    float_bits,
+    storage_type,
+    vector,
+)
 
 __all__ = ["BOOL", "F16", "F32", "F64", "I16", "I32", "I64", "I8", "PTR", "VOID", "Function",
            "Module", "Type", "Value", "float_bits", "storage_type", "vector"]
@@ -188,6 +202,12 @@ class Module:
         self._metadata.append(text)
         return len(self._metadata) - 1
 
+    def metadata_once(self, text):
+        """The number of the metadata node with this text."""
+        if text not in self._metadata:
+            self._metadata.append(text)
+        return self._metadata.index(text)
+
     def set_metadata(self, number, text):
         """Gives a metadata node its text."""
         self._metadata[number] = text
@@ -277,7 +297,7 @@ class Function(Operations):
         return number if isinstance(number, Value) else Value(self, str(int(number)), I64)
 
     def like(self, value, other):
-        """`other` as a value of the type of `value`: a number becomes a constant, a scalar a splat."""
+        """`other` in the type of `value`: a number becomes a constant, a scalar a splat."""
         if not isinstance(other, Value):
             return Value(self, value.type.constant(other), value.type)
         if value.type.lanes and not other.type.lanes and value.type.element is other.type:
@@ -339,15 +359,15 @@ class Function(Operations):
 
     # ---- control flow --------------------------------------------------------------------------
 
-    def loop(self, begin, end, step=1, carried=(), at_least_once=False, unroll=None):
+    def loop(self, begin, end, step=1, carried=(), at_least_once=False):
         """A counted loop: `with f.loop(0, n, 8, carried=[acc]) as loop`.
 
         Inside, `loop.index` (i64) runs from `begin` while it is below `end`; `loop.carried` holds
         the values of this turn and `loop.next(...)` gives those of the next. After the loop,
         `loop.results` holds the last ones. `at_least_once` promises begin < end and saves the
-        test before the loop. `unroll` = n asks LLVM to unroll n times (by default never).
+        test before the loop. It is not unrolled: emit the body several times where that pays.
         """
-        return Loop(self, begin, end, step, carried, at_least_once, unroll)
+        return Loop(self, begin, end, step, carried, at_least_once)
 
     def while_loop(self, carried=()):
         """A loop left by hand: `with f.while_loop([x]) as loop`, then `loop.leave_if(condition)`.

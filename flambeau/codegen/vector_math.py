@@ -44,7 +44,7 @@ _FUNCTIONS = {
     "erfc": (1, False, False, 0.51, 4),
     "erfinv": (1, False, False, 0.51, 2),
     "lgamma": (1, False, False, 0.51, 4),
-    "digamma": (1, False, False, 0.51, 6),
+    "digamma": (1, False, False, 0.51, 8),
     "fmod": (2, False, False, 0, 0),
     "remainder": (2, False, False, 0.5, 0.5),
 }

@@ -1,7 +1,7 @@
 """The object cache on disk: compiled kernels by key, shared between processes and runs.
 
-One file an entry, `objects/<2 hex digits>/<30 hex digits>`: a magic number, a checksum, the data. An
-entry is written under a temporary name and renamed, so readers see all of it or nothing; one that
+One file an entry, `objects/<2 hex digits>/<30 hex digits>`: magic number, checksum, data. An entry
+is written under a temporary name and renamed, so readers see all of it or nothing; one that
 is damaged all the same fails its checksum and counts as absent. Nothing here raises: a cache that
 cannot be read or written makes programs compile again, no more.
 

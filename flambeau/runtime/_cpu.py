@@ -16,7 +16,7 @@ _WIDER_THAN_8 = ("avx512", "avx10", "evex512", "amx")
 _WIDER_THAN_4 = _WIDER_THAN_8 + ("avx", "fma", "f16c", "vaes", "vpclmulqdq", "xop")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _host():
     import llvmlite.binding as llvm
 
@@ -46,7 +46,7 @@ def _natural_width():
     return 8 if found.get("avx") else 4
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def vector_width():
     """float32 lanes of one vector register: 16 (AVX-512), 8 (AVX), 4 (SSE, NEON)."""
     natural = _natural_width()
@@ -61,7 +61,7 @@ def vector_width():
     return int(wanted)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _enabled():
     _, found = _host()
     width = vector_width()
@@ -80,7 +80,7 @@ def name():
     return _host()[0]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def features():
     """The feature string for LLVM's target machine, such as "+avx2,-avx512f"."""
     return ",".join(("+" if on else "-") + key for key, on in sorted(_enabled().items()))
@@ -115,7 +115,7 @@ def _cgroup_quota():
         return None
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def cache_sizes():
     """Bytes of the (L1 data, L2, L3) caches as one core sees them, with common defaults."""
     sizes = {1: 32 << 10, 2: 512 << 10, 3: 8 << 20}

@@ -5,7 +5,7 @@ the CPU with its features, and the versions of LLVM and of this module. The kern
 that are not there are compiled in parallel; all of them are then linked by one MCJIT engine, which
 costs 0.05 ms an object (an engine each would cost 0.9 ms, LLJIT 0.16 ms).
 
-llvmlite guards every call into LLVM with one lock, which would make threads take turns. LLVM itself
+llvmlite guards every call into LLVM with one lock, so that threads would take turns. LLVM itself
 only asks that a context stays with one thread, so parsing, optimizing and code generation, each in a
 context of its own, go around that lock (measured: 1.8 times the kernels a second on two cores).
 
@@ -149,7 +149,7 @@ def _link(objects, symbols):
 # ---- the target ---------------------------------------------------------------------------------
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _initialize():
     import llvmlite.binding as llvm
 
@@ -169,7 +169,7 @@ def _target_machine():
         cpu=_cpu.name(), features=_cpu.features(), opt=2, jit=True)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _target_text():
     """All that decides the machine code besides the IR."""
     import llvmlite

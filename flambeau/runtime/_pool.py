@@ -1,6 +1,6 @@
 """Compiled programs and the thread pool that runs them: one native call a program.
 
-A :class:`Program` is a list of kernel calls with their argument tables in native memory. `run(bases)`
+A :class:`Program` is a list of kernel calls with their argument tables in native memory. `run`
 writes the buffers' addresses into the tables and runs the kernels in order, each shared out over
 the pool's threads; the interpreter lock is released meanwhile. `_pool_native` holds the native code
 and says how work is shared. Workers pause for `SPIN_SECONDS` for more work, then sleep.

@@ -3,8 +3,8 @@
 One task at a time is shared out. The caller cuts the chunks into one range for each thread, writes
 them to the threads' slots, raises `epoch`, and takes part itself; a thread takes chunks from the
 front of its own range (so that it meets the same data in every task of a program, which stays in
-its core's cache), then steals from the back of the others'. A slot packs (first, last) into 64 bits and
-changes by compare-and-swap: whoever succeeds owns a chunk of the running task, since a task ends
+its core's cache), then steals from the back of the others'. A slot packs (first, last) in 64 bits,
+and changes by compare-and-swap: whoever succeeds owns a chunk of the running task, since a task ends
 only when all its chunks are done, and so a thread that comes late finds nothing and harms nothing.
 Nobody waits for a thread that took no chunk.
 """
@@ -12,7 +12,8 @@ Nobody waits for a thread that took no chunk.
 from flambeau.codegen.emitter import BOOL, I32, I64, PTR, VOID, Module
 from flambeau.runtime import _cpu
 
-__all__ = ["LINE", "PAUSES", "PROGRAM_FIELDS", "STATE_BYTES", "STATE_FIELDS", "TASK_FIELDS", "pool_ir"]
+__all__ = ["LINE", "PAUSES", "PROGRAM_FIELDS", "STATE_BYTES", "STATE_FIELDS", "TASK_FIELDS",
+           "pool_ir"]
 
 LINE = 128  # words that different threads write lie this far apart (two lines: adjacent prefetch)
 
