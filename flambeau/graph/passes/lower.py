@@ -323,8 +323,9 @@ class Lowering:
             key = ("scalar", node.attrs["index"], node.dtype)
             cell = self.cells.get(key)
             if cell is None:
-                cell = self.cells[key] = self.new_cell("scalar", (), node.dtype,
-                                                       node.attrs["index"])
+                # two words each, a float and an integer: see `Executable`
+                place = 2 * node.attrs["index"] + (node.dtype.category < 2)
+                cell = self.cells[key] = self.new_cell("scalar", (), node.dtype, place)
             return cell
         if node.op == "iota":
             return self.affine_cell(index[node.attrs["dim"]], node.dtype)
