@@ -86,7 +86,9 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator=None)
 @no_grad()
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fills with `val`."""
-    return tensor.fill_(val)
+    # An array rather than a recorded fill: a model's many constants make no program.
+    value = _encode(np.asarray(val.item() if isinstance(val, Tensor) else val), tensor.dtype)
+    return overwrite(tensor, np.full(tuple(tensor.shape), value))
 
 
 def ones_(tensor: Tensor) -> Tensor:
