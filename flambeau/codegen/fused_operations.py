@@ -234,7 +234,7 @@ def _floor_divide(f, node, dtype, a, b):
 
 def _float_remainder(f, a, b):
     from . import vector_math
-    rest = vector_math.emit(f, "fmod", a, b)
+    rest = vector_math.call(f, "fmod", a, b)
     wrong = f.ne(rest, 0) & f.ne(f.lt(rest, 0), f.lt(b, 0))
     return f.select(wrong, rest + b, rest)
 
@@ -260,7 +260,7 @@ def _trunc_divide(f, node, dtype, a, b):
 def _fmod(f, node, dtype, a, b):
     if a.type.kind == "f":
         from . import vector_math
-        return vector_math.emit(f, "fmod", a, b)
+        return vector_math.call(f, "fmod", a, b)
     return f.binary("urem" if _unsigned(dtype[0]) else "srem", a, _safe_divisor(f, b))
 
 
@@ -330,7 +330,7 @@ def _has_function(op, dtype):
         functions = _mathematics()
     except ImportError:
         return False
-    return functions.has(op, register_type(dtype))
+    return op in functions.names()
 
 
 def emit_operation(f, node, values):
@@ -342,7 +342,7 @@ def emit_operation(f, node, values):
             emit = _bool_cast
         result = emit(f, node, operand_dtypes, *values)
     else:
-        result = _mathematics().emit(f, node.op, *values)
+        result = _mathematics().call(f, node.op, *values)
     return round_value(f, node.dtype, result)
 
 

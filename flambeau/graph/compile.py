@@ -19,7 +19,7 @@ from ..codegen import kernel_call
 from ..codegen.fused import plan_fused
 from ..runtime._pool import Integer, KernelCall, Pointer
 from .executable import Executable, KernelInfo, Native, NumpyCall
-from .ir import Node, check, format_graph, p
+from .ir import Node, check, format_graph, p, topological_order
 from .passes.lower_opaque import plan_opaque
 from .passes.partition import Cluster, Opaque, partition, row_major
 from .passes.plan_memory import Arena, last_readers
@@ -130,15 +130,18 @@ class _Compiler:
 
     def _place_ends(self, steps):
         """Inputs and outputs: outputs go to buffers of their own or to donated inputs."""
-        for node in _leaves(self.outputs):
+        for node in _nodes(self.outputs):
             if node.op == "input":
                 self.places[node] = Pointer(self.input_base + node.attrs["index"])
+        for node in _nodes(self.outputs):
+            if node.numel == 0:
+                self.places.setdefault(node, Pointer(0))
         self.output_sources: list = [None] * len(self.outputs)
         last = last_readers([_reads(s) for s in steps])
         writer = {n: i for i, s in enumerate(steps) for n in s.results}
         free = {}
         for node in list(self.places):
-            if isinstance(node, Node) and node.attrs["index"] in self.donated:
+            if isinstance(node, Node) and node.op == "input" and node.attrs["index"] in self.donated:
                 free.setdefault(node.attrs["index"], []).append(node)
         for at, output in enumerate(self.outputs):
             base = self.partition.aliases.get(output, output)
@@ -231,16 +234,8 @@ def _reads(step):
     return {v.base for v in step.operands}
 
 
-def _leaves(outputs):
-    seen, stack = set(), list(outputs)
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if node.primitive.kind == "leaf":
-            yield node
-        stack.extend(node.inputs)
+def _nodes(outputs):
+    return topological_order(outputs)
 
 
 def _is_tuple(node):

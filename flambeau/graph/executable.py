@@ -56,7 +56,7 @@ class Executable:
     def __init__(self, segments, compiler):
         before = statistics()
         self.kernels = compiler.infos
-        self.arena_bytes = compiler.arena.size
+        self.arena_bytes = max(64, compiler.arena.size)
         self.compile_seconds = 0.0
         self._input_count = len(compiler.inputs)
         self._output_bytes = [n.nbytes for n in compiler.outputs]
@@ -110,11 +110,11 @@ class Executable:
             floats[2 * i] = scalars[i]
         for i in self._integer_scalars:
             integers[2 * i + 1] = scalars[i]
-        arena = Buffer(self.arena_bytes) if self.arena_bytes else None
+        arena = Buffer(self.arena_bytes)
         outputs = [None if s is None else inputs[s] for s in self._sources]
         for i, nbytes in self._fresh:
             outputs[i] = Buffer(nbytes)
-        bases = [arena.pointer if arena else 0]
+        bases = [arena.pointer]
         bases += [b.pointer for b in inputs]
         bases += [b.pointer for b in outputs]
         bases += (self._scalars_pointer, self._flags_pointer)

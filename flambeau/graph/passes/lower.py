@@ -388,6 +388,8 @@ class Lowering:
         if any(node.attrs["interior"]):
             raise CannotLower("padding between elements", node)
         source = node.inputs[0]
+        if source.numel == 0:
+            return self.constant(node.attrs["value"], node.dtype)
         inner, conditions = [], list(guard or ())
         for part, low, extent in zip(index, node.attrs["low"], source.shape):
             part = shifted(part, -low)

@@ -124,7 +124,10 @@ class _Attempt:
         self.opaque = {n for n in self.order if n in forced and n.primitive.kind == "pointwise"
                        and not is_native(n)}
         self.opaque |= {n for n in self.order if is_opaque(n)}
-        self.kept: set[Node] = {n for n in self.order if n.op == "input"} | self.opaque
+        # values without elements need no step, but are kept as far as others are concerned
+        self.empty = {n for n in self.order if n.numel == 0 and n.op != "external"}
+        self.opaque -= self.empty
+        self.kept: set[Node] = {n for n in self.order if n.op == "input"} | self.opaque | self.empty
         self.anchors: set[Node] = set()
         self.aliases: dict[Node, Node] = {}
         self.views: dict[Node, list[View]] = {}
@@ -146,8 +149,8 @@ class _Attempt:
 
     def _mark_anchors(self):
         for node in self.order:
-            if node.primitive.kind == "reduce" and node not in self.opaque:
-                self.anchors.add(node)
+            if node.primitive.kind == "reduce":
+                self._keep(node)
         for node in self.forced:
             if node not in self.opaque and node in self.users:
                 self._keep(node)
@@ -202,7 +205,7 @@ class _Attempt:
                 total += cost[operand]
                 reads |= large[operand]
             reads = frozenset(r for r in reads if 4 * r.numel >= node.numel)
-            if node.op == "expand" and node.numel >= 4 * node.inputs[0].numel:
+            if node.op == "expand" and node not in self.empty and node.numel >= 4 * node.inputs[0].numel:
                 source = node.inputs[0]
                 while source.op == "reshape":
                     source = source.inputs[0]

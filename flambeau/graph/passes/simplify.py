@@ -69,7 +69,26 @@ def _reduce(node):
     return None
 
 
+def _pad(node):
+    source, attrs = node.inputs[0], node.attrs
+    if source.numel == 0:
+        return full(node.shape, attrs["value"], node.dtype)
+    if source.shape == node.shape and not any(attrs["low"]):
+        return source
+    return None
+
+
+def _concatenate(node):
+    filled = [i for i in node.inputs if i.numel]
+    if len(filled) == 1:
+        return filled[0]
+    if len(filled) < len(node.inputs):
+        return p.concatenate(*filled, dim=node.attrs["dim"])
+    return None
+
+
 _RULES = {name: _reduce for name in ("reduce_sum", "reduce_prod", "reduce_max", "reduce_min",
                                      "reduce_any", "reduce_all", "argmax", "argmin")}
+_RULES.update(pad=_pad, concatenate=_concatenate)
 
 __all__ += ["expand_to"]
