@@ -132,6 +132,14 @@ def sign(input: Tensor):  # noqa: F821
     return p.reshape(input, shape=input.shape) if input.dtype is dtypes.bool_ else p.sign(input)
 
 
+@operation(inplace=True)
+def relu(input: Tensor):  # noqa: F821
+    """max(x, 0)."""
+    if input.dtype.category in (0, 3):
+        raise NotImplementedError(f'"clamp_min" not implemented for \'{input.dtype.legacy_name}\'')
+    return p.relu(input)
+
+
 @operation(inplace=True, out=True)
 def sgn(input: Tensor):  # noqa: F821
     """sign(x); x / |x| for complex numbers."""

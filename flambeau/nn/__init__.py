@@ -1,0 +1,51 @@
+"""``torch.nn``: modules, their functions, parameters, initialisation and utilities."""
+from . import functional, init, modules, parallel, utils
+from .modules import *  # noqa: F403
+from .modules import __all__ as _module_names
+from .parallel import DataParallel
+from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
+
+__all__ = sorted([
+    *(name for name in _module_names if not name.startswith("register_")),
+    "Buffer",
+    "DataParallel",
+    "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
+    "attention",
+    "factory_kwargs",
+    "functional",
+    "init",
+    "modules",
+    "parallel",
+    "parameter",
+    "utils",
+])
+
+
+def __getattr__(name):
+    if name == "attention":
+        import importlib
+
+        return importlib.import_module(".attention", __name__)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def factory_kwargs(kwargs):
+    """Return the ``device``, ``dtype`` and ``memory_format`` among ``kwargs`` for factories.
+
+    They may be given directly, or in a dictionary under ``factory_kwargs``.
+    """
+    if kwargs is None:
+        return {}
+    simple = {"device", "dtype", "memory_format"}
+    unknown = kwargs.keys() - simple - {"factory_kwargs"}
+    if unknown:
+        raise TypeError(f"unexpected kwargs {unknown}")
+    found = dict(kwargs.get("factory_kwargs", {}))
+    for key in simple:
+        if key in kwargs:
+            if key in found:
+                raise TypeError(f"{key} specified twice, in **kwargs and in factory_kwargs")
+            found[key] = kwargs[key]
+    return found

@@ -1,0 +1,4 @@
+"""Helpers around modules: clipping, flattening, sequences, parametrizations."""
+from . import rnn
+
+__all__ = ["rnn"]
