@@ -157,7 +157,7 @@ BAD = [
     lambda data: data.WeightedRandomSampler([[1.0]], 1),
     lambda data: data.BatchSampler([1], 2, None),
     lambda data: data.DistributedSampler([1], 2, 5),
-    lambda data: data.random_split([1, 2], [1]),
+    lambda data: data.random_split([1, 2], [3]),
     lambda data: data.StackDataset([1], [1, 2]),
     lambda data: data.default_collate([None]),
     lambda data: data.default_collate([(1,), (1, 2)]),
