@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import dtypes
 from ..construct import check_device
-from ..dtypes import Size, default_dtype
+from ..dtypes import default_dtype
 from ..graph.interpret import from_storage
 from ..graph.ir import building
 from ..random import Generator, default_generator
@@ -557,12 +557,15 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     return _finish(from_array(samples, dtypes.int64), out, False)
 
 
-def dropout_mask(shape, p: float, dtype: dtypes.dtype | None = None, generator=None) -> Tensor:
+def dropout_mask(
+    shape, p: float, dtype: dtypes.dtype | None = None, generator=None, like: Tensor | None = None
+) -> Tensor:
     """The factors that dropout multiplies with, 0 < p < 1: 1 / (1 - p) where kept, else 0.
 
     Args:
         shape: of the input, or with extents of 1 where whole features are dropped.
         p: the probability of 0.
+        like: the input, whose order of memory the factors follow if it has the same shape.
     """
     dtype = default_dtype() if dtype is None else dtype
     if not dtype.is_floating_point:
@@ -570,7 +573,11 @@ def dropout_mask(shape, p: float, dtype: dtypes.dtype | None = None, generator=N
             "result type Float can't be cast to the desired output type "
             f"{dtype.legacy_name}: dropout needs floating-point inputs"
         )
-    return from_array(_stream(generator).dropout_mask(Size(shape), p, dtype.name), dtype)
+    shape = tuple(shape)
+    order = None if like is None or tuple(like.shape) != shape else _dense_order(like)
+    in_memory = shape if order is None else tuple(shape[d] for d in order)
+    mask = _stream(generator).dropout_mask(in_memory, p, dtype.name)
+    return from_array(mask if order is None else mask.transpose(np.argsort(order)), dtype)
 
 
 # Methods
