@@ -95,13 +95,13 @@ class Generator:
 
     def get_state(self):
         """The state as a uint8 tensor of 5056 bytes, the same as PyTorch's."""
-        from .ops.random import tensor_of_bytes
+        from .ops._drawing import tensor_of_bytes
 
         return tensor_of_bytes(self.stream.get_state())
 
     def set_state(self, new_state) -> Generator:
         """Continues from a state that `get_state` returned (here or in PyTorch)."""
-        from .ops.random import bytes_of_tensor
+        from .ops._drawing import bytes_of_tensor
 
         self.stream.set_state(bytes_of_tensor(new_state))
         return self

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd import no_grad
-from ..ops.random import overwrite, samples_for
+from ..ops._drawing import overwrite, samples_for
 from ..runtime.random_streams import rounding
 from ..tensor import Tensor
 
