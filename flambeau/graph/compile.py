@@ -20,10 +20,12 @@ from ..codegen.fused import plan_fused
 from ..runtime._pool import Integer, KernelCall, Pointer
 from .executable import Executable, KernelInfo, Native, NumpyCall
 from .ir import Node, check, format_graph, p, topological_order
+from .passes.assign_layouts import assign_layouts
 from .passes.lower_opaque import plan_opaque
 from .passes.partition import Cluster, Opaque, partition, row_major
 from .passes.plan_memory import Arena, last_readers
 from .passes.rewrite import rewrite
+from .passes.split_reductions import split_reductions
 
 __all__ = ["compile_program"]
 
@@ -41,7 +43,11 @@ def compile_program(outputs: list[Node], inputs: list[Node], scalars: list[Node]
     begin = time.perf_counter()
     outputs = list(outputs)
     rewritten = rewrite(outputs, passes, _checked if os.environ.get("FLAMBEAU_CHECK") else None)
-    compiler = _Compiler(_own_outputs(rewritten), list(inputs), list(scalars), set(donated), reuse)
+    placed, layouts = assign_layouts(rewritten)
+    placed = _own_outputs(split_reductions(placed, layouts))
+    if os.environ.get("FLAMBEAU_CHECK"):
+        _checked("assign_layouts and split_reductions", placed)
+    compiler = _Compiler(placed, layouts, list(inputs), list(scalars), set(donated), reuse)
     executable = compiler.compile()
     executable.compile_seconds = time.perf_counter() - begin
     _report(executable, outputs, rewritten)
@@ -79,7 +85,8 @@ def _own_outputs(outputs):
 class _Compiler:
     """One compilation: from steps to calls with addresses."""
 
-    def __init__(self, outputs, inputs, scalars, donated, reuse):
+    def __init__(self, outputs, layouts, inputs, scalars, donated, reuse):
+        self.layouts = layouts
         self.outputs, self.inputs, self.scalars = outputs, inputs, scalars
         self.donated = donated
         self.arena = Arena(reuse)
@@ -92,7 +99,7 @@ class _Compiler:
         self.infos: list[KernelInfo] = []
 
     def compile(self) -> Executable:
-        self.partition = partition(self.outputs)
+        self.partition = partition(self.outputs, self.layouts)
         steps = self.partition.steps
         self._place_ends(steps)
         reads = [_reads(s) for s in steps]

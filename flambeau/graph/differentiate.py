@@ -78,7 +78,45 @@ def _accumulate(grads: dict[Node, Node], node: Node, contribution: Node) -> None
     assert contribution.shape == node.shape and contribution.dtype is node.dtype, (
         node, contribution)
     old = grads.get(node)
-    grads[node] = contribution if old is None else p.add(old, contribution)
+    if old is not None:
+        contribution = _joined(old, contribution) or p.add(old, contribution)
+    grads[node] = contribution
+
+
+def _joined(a: Node, b: Node) -> Node | None:
+    """`a + b` as a concatenation, if both are gradients of neighbouring slices, else None.
+
+    A loop over `x[t]` gives one padded gradient per step; adding T of them costs T * T.
+    """
+    first, second = _padded_dim(a), _padded_dim(b)
+    if first is None or second is None or first[0] != second[0]:
+        return None
+    dim, low, extent = first
+    if low + extent != second[1]:
+        if second[1] + second[2] != low:
+            return None
+        a, b, low = b, a, second[1]
+    parts = []
+    for node in (a.inputs[0], b.inputs[0]):
+        is_joined = node.op == "concatenate" and node.attrs["dim"] == dim
+        parts.extend(node.inputs if is_joined else (node,))
+    whole = p.concatenate(*parts, dim=dim)
+    high = a.shape[dim] - low - whole.shape[dim]
+    if low == high == 0:
+        return whole
+    around = [tuple(n if d == dim else 0 for d in range(a.ndim)) for n in (low, high)]
+    return p.pad(whole, low=around[0], high=around[1], interior=(0,) * a.ndim, value=0)
+
+
+def _padded_dim(node: Node) -> tuple[int, int, int] | None:
+    """(dim, zeros before, extent of the rest) of a value padded with zeros along one dimension."""
+    if node.op != "pad" or node.attrs["value"] != 0 or any(node.attrs["interior"]):
+        return None
+    low, high = node.attrs["low"], node.attrs["high"]
+    dims = [d for d in range(node.ndim) if low[d] or high[d]]
+    if len(dims) != 1 or min(low[dims[0]], high[dims[0]]) < 0:
+        return None
+    return dims[0], low[dims[0]], node.inputs[0].shape[dims[0]]
 
 
 def substitute(outputs: Sequence[Node], mapping: dict[Node, Node]) -> list[Node]:

@@ -7,8 +7,12 @@ the node, and NumPy evaluates it.
 from __future__ import annotations
 
 from ...codegen.contract import contraction_form, plan_contract
+from ...codegen.convolve import ConvolveShape, plan_convolve
+from ...codegen.convolve_weight import plan_convolve_weight
 from ...codegen.kernel_call import Operand
-from .partition import row_major
+from ...codegen.pooling import (PoolShape, plan_max_pool, plan_max_pool_gradient, plan_sum_pool,
+                                plan_sum_pool_gradient)
+from .assign_layouts import in_planes, is_native_window
 
 __all__ = ["plan_opaque"]
 
@@ -43,6 +47,119 @@ def _contract(step, pointer_of, allocate):
         allocate=allocate, label=f"contract {batch[0] * batch[1]}x{m}x{n}x{k}")
 
 
-_PLANNERS = {"contract": _contract}
+# ---- convolutions -------------------------------------------------------------------------------
 
-__all__ += ["row_major"]
+
+def _shape_of(x, w_shape, out, attrs, dtype):
+    return ConvolveShape(
+        batch=x.shape[0], groups=attrs["groups"], inputs=x.shape[1], outputs=w_shape[0],
+        extents=tuple(x.shape[2:]), size=tuple(w_shape[2:]), out=tuple(out[2:]),
+        stride=attrs["stride"], padding=attrs["padding"], dilation=attrs["dilation"],
+        base_dilation=attrs["base_dilation"], dtype=dtype.name)
+
+
+def _image_operand(view, pointer_of):
+    """Strides as (image, spatial..., channel)."""
+    s = view.strides
+    return Operand(_operand(view, pointer_of), (s[0], *s[2:], s[1]))
+
+
+def _convolve(step, pointer_of, allocate):
+    node = step.node
+    if not is_native_window(node):
+        return None
+    x, w = node.inputs
+    vx, vw = step.operands
+    shape = _shape_of(x, w.shape, node.shape, node.attrs, node.dtype)
+    s = vw.strides
+    weights = Operand(_operand(vw, pointer_of),
+                      (s[0] * (w.shape[0] // shape.groups), s[0], s[1], *s[2:]))
+    return plan_convolve(
+        shape, x=_image_operand(vx, pointer_of), w=weights, out=pointer_of(node),
+        allocate=allocate, label=f"convolve {_times(x.shape)} by {_times(w.shape)}")
+
+
+def _convolve_weight(step, pointer_of, allocate):
+    node = step.node
+    if not is_native_window(node):
+        return None
+    x, dy = node.inputs
+    vx, vdy = step.operands
+    shape = _shape_of(x, node.shape, dy.shape, node.attrs, node.dtype)
+    return plan_convolve_weight(
+        shape, x=_image_operand(vx, pointer_of), dy=_operand(vdy, pointer_of),
+        dw=pointer_of(node), allocate=allocate,
+        label=f"convolve_weight {_times(x.shape)} to {_times(node.shape)}")
+
+
+def _times(shape):
+    return "x".join(map(str, shape))
+
+
+# ---- pools --------------------------------------------------------------------------------------
+
+
+def _pool_shape(node, wide, pooled):
+    """(PoolShape, whether it works on planes) from the shapes of both sides."""
+    attrs, n = node.attrs, len(node.attrs["size"])
+    planes = in_planes(node)
+    batch = 1
+    for extent in wide[:-n] if planes else wide[:1]:
+        batch *= extent
+    return PoolShape(
+        batch=batch, channels=1 if planes else wide[1], extents=tuple(wide[-n:]),
+        size=attrs["size"], out=tuple(pooled[-n:]), stride=attrs["stride"],
+        padding=attrs["padding"], dilation=attrs["dilation"],
+        dtype=node.inputs[0].dtype.name), planes
+
+
+def _pool_operand(view, shape, planes, pointer_of, wide):
+    s = view.strides
+    if not planes:
+        return _image_operand(view, pointer_of)
+    n = len(shape.extents)
+    lead = [(e, t) for e, t in zip(wide[:-n], s[:-n]) if e != 1]
+    for (_, outer), (extent, inner) in zip(lead, lead[1:]):
+        if outer != extent * inner:
+            return None
+    image = lead[-1][1] if lead else 0
+    return Operand(_operand(view, pointer_of), (image, *s[-n:], 1))
+
+
+def _pool(step, pointer_of, allocate):
+    node = step.node
+    if not is_native_window(node):
+        return None
+    wide = node.inputs[0].shape
+    shape, planes = _pool_shape(node, wide, node.shape)
+    x = _pool_operand(step.operands[0], shape, planes, pointer_of, wide)
+    if x is None:
+        return None
+    label = f"{node.op} {_times(wide)}"
+    if node.op == "sum_pool":
+        return plan_sum_pool(shape, x=x, out=pointer_of(node), label=label)
+    if node.op == "max_pool":
+        return plan_max_pool(shape, x=x, out=pointer_of(node), label=label)
+    return plan_max_pool(shape, x=x, index=pointer_of(node), label=label)
+
+
+def _pool_gradient(step, pointer_of, allocate):
+    node = step.node
+    if not is_native_window(node):
+        return None
+    pooled = node.inputs[-1]
+    shape, planes = _pool_shape(node, node.shape, pooled.shape)
+    dy = _operand(step.operands[-1], pointer_of)
+    label = f"{node.op} {_times(node.shape)}"
+    if node.op == "sum_pool_gradient":
+        return plan_sum_pool_gradient(shape, dy=dy, dx=pointer_of(node), label=label)
+    x = _pool_operand(step.operands[0], shape, planes, pointer_of, node.shape)
+    if x is None:
+        return None
+    return plan_max_pool_gradient(shape, dy=dy, dx=pointer_of(node), allocate=allocate, x=x,
+                                  label=label)
+
+
+_PLANNERS = {"contract": _contract, "convolve": _convolve, "convolve_weight": _convolve_weight,
+             "max_pool": _pool, "sum_pool": _pool, "max_pool_index": _pool,
+             "max_pool_gradient": _pool_gradient, "sum_pool_gradient": _pool_gradient}

@@ -1,0 +1,105 @@
+"""Splits reductions that would keep one thread busy into partial ones, which many can share.
+
+After `assign_layouts`, because the layout says what a reduction's items are. The parts depend on the
+shape alone, so results depend on neither the number of threads nor timing; and partial sums are
+more accurate than one long one.
+"""
+
+from __future__ import annotations
+
+from ..ir import Node, p, topological_order
+from .simplify import rebuild
+
+__all__ = ["split_reductions"]
+
+_SPLITTABLE = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_any",
+                         "reduce_all"))
+SERIAL = 32_768        # elements that are not worth sharing
+WANTED = 16            # items that share well between a few threads
+COLUMNS = 64           # columns of an item where lanes run over columns
+
+
+def split_reductions(outputs: list[Node], layouts: dict) -> list[Node]:
+    """An equivalent graph; `layouts` is extended by rebuilt nodes."""
+    new: dict[Node, Node] = {}
+    for node in topological_order(outputs):
+        inputs = tuple(new[i] for i in node.inputs)
+        built = node
+        if any(a is not b for a, b in zip(inputs, node.inputs)):
+            built = rebuild(node, inputs)
+            if node in layouts:
+                layouts[built] = layouts[node]
+        if built.op in _SPLITTABLE and built.inputs[0].numel > SERIAL:
+            built = _split(built, layouts)
+        new[node] = built
+    return [new[o] for o in outputs]
+
+
+def _split(node, layouts):
+    source, dims = node.inputs[0], node.attrs["dims"]
+    order = list(range(source.ndim))                 # dimensions, outermost in memory first
+    if source in layouts:
+        order = [0] + order[2:] + [1]
+    real = [d for d in order if source.shape[d] > 1]
+    items = node.numel
+    if real and real[-1] not in dims:
+        items = -(-source.shape[real[-1]] // COLUMNS) * (
+            node.numel // source.shape[real[-1]])
+    if items >= WANTED // 2:
+        return node
+    # outer reduced dimensions become parallel until there are items enough
+    outer = [d for d in real if d in dims]
+    kept: list[int] = []
+    work = source.numel // max(1, node.numel)
+    for d in outer:
+        extent = source.shape[d]
+        if items * extent <= 4096 and (work // extent >= 64 or items * extent < WANTED):
+            kept.append(d)
+            items *= extent
+            work //= extent
+            if items >= WANTED:
+                break
+            continue
+        part = _divisor(extent, max(1, WANTED // items), 4096 // items)
+        if part is None:
+            break
+        return _split_dim(node, kept, d, part)
+    if not kept or len(kept) == len(dims):
+        return node
+    first = tuple(d for d in dims if d not in kept)
+    partial = node.primitive(source, dims=first)
+    return _second(node, partial, first, kept)
+
+
+def _second(node, partial, first, kept):
+    """The reduction of `partial` over the dimensions in `kept` that the first one left."""
+    places = [d - sum(f < d for f in first) for d in kept]
+    result = node.primitive(partial, dims=tuple(sorted(places)))
+    for new in (partial, result):
+        new.site, new.scope = node.site, node.scope
+    return result
+
+
+def _split_dim(node, kept, dim, parts):
+    """Cuts one dimension into `parts` runs, reduced first."""
+    source, dims = node.inputs[0], node.attrs["dims"]
+    shape = source.shape[:dim] + (parts, source.shape[dim] // parts) + source.shape[dim + 1:]
+    wide = p.reshape(source, shape=shape)
+    wide.site, wide.scope = node.site, node.scope
+    moved = {d: d + (d > dim) for d in dims}
+    moved[dim] = dim + 1
+    first = tuple(sorted(moved[d] for d in dims if d not in kept))
+    partial = node.primitive(wide, dims=first)
+    return _second(node, partial, first, [moved[d] for d in kept] + [dim])
+
+
+def _divisor(extent, least, most):
+    """A divisor of `extent` between `least` and `most`, near 4 times `least`; or None."""
+    best = None
+    for candidate in range(least, min(most, extent // 2) + 1):
+        if extent % candidate == 0:
+            if candidate <= 4 * least or best is None:
+                best = candidate
+            if candidate >= 4 * least:
+                break
+    return best
