@@ -11,14 +11,21 @@ def _check(p):
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
-def _drop(input, p, training, inplace, shape):
+def _factors(input, p, shape):
+    """Factors of ``shape``; of the input's own shape and order of memory when that is None."""
+    if shape is None:
+        return dropout_mask(input.shape, p, input.dtype, like=input)
+    return dropout_mask(shape, p, input.dtype)
+
+
+def _drop(input, p, training, inplace, shape=None):
     """Multiply by factors of ``shape``; nothing is drawn for p of 0 or 1, as in PyTorch."""
     if not training or p == 0 or input.numel() == 0:
         return input
     if p == 1:
         output = input * flambeau.zeros((), dtype=input.dtype)
     else:
-        output = scale_by_mask(input, dropout_mask(shape, p, input.dtype))
+        output = scale_by_mask(input, _factors(input, p, shape))
     return input._assign(output) if inplace else output
 
 
@@ -32,7 +39,7 @@ def dropout(input, p=0.5, training=True, inplace=False):
     tensor([1., 1., 1., 1.])
     """
     _check(p)
-    return _drop(input, p, training, inplace, input.shape)
+    return _drop(input, p, training, inplace)
 
 
 def _feature_shape(input):
@@ -99,20 +106,20 @@ def dropout3d(input, p=0.5, training=True, inplace=False):
     return _drop(input, p, training, inplace, shape)
 
 
-def _drop_alpha(input, p, training, inplace, shape):
+def _drop_alpha(input, p, training, inplace, shape=None):
     if not training or p == 0 or input.numel() == 0:
         return input
     if p == 1:
         output = input * flambeau.zeros((), dtype=input.dtype)
     else:
-        output = scale_by_mask_alpha(input, dropout_mask(shape, p, input.dtype), p)
+        output = scale_by_mask_alpha(input, _factors(input, p, shape), p)
     return input._assign(output) if inplace else output
 
 
 def alpha_dropout(input, p=0.5, training=False, inplace=False):
     """Dropout that keeps mean and variance under ``selu``; Klambauer et al., 2017."""
     _check(p)
-    return _drop_alpha(input, p, training, inplace, input.shape)
+    return _drop_alpha(input, p, training, inplace)
 
 
 def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
