@@ -108,6 +108,12 @@ _OR = _logical(lambda f, a, b: a | b, lambda f, a, b: a + b)
 _AND = _logical(lambda f, a, b: a & b, lambda f, a, b: a * b)
 
 
+def _relu(f, node, dtype, a):
+    if dtype[0] is dtypes.bool_ or _unsigned(dtype[0]):
+        return a
+    return f.maximum(a, f.constant(a.type, 0))
+
+
 def _sign(f, node, dtype, a):
     kind = dtype[0]
     if kind is dtypes.bool_:
@@ -282,7 +288,7 @@ _TABLE = {
     "rsqrt": _rsqrt, "reciprocal": _reciprocal,
     "floor": _integral("floor"), "ceil": _integral("ceil"), "trunc": _integral("trunc"),
     "round": _integral("rint"),
-    "maximum": _extreme("maximum"), "minimum": _extreme("minimum"), "where": _where,
+    "relu": _relu, "maximum": _extreme("maximum"), "minimum": _extreme("minimum"), "where": _where,
     "logical_not": _logical_not, "bitwise_not": lambda f, node, dtype, a: ~a,
     "isnan": _isnan, "isinf": _isinf, "signbit": _signbit, "copysign": _copysign,
     "bitwise_and": _bitwise("and"), "bitwise_or": _bitwise("or"), "bitwise_xor": _bitwise("xor"),
