@@ -26,6 +26,20 @@ def _log_sum(*terms):
     return p.add(top, p.log(total))
 
 
+def _normaliser(log_probs, ends):
+    """Zero, with the gradient exp(log_probs) in every frame that counts.
+
+    PyTorch's gradient takes the log-probabilities to be the results of a log-softmax, and so
+    adds the softmax's share to the exact derivative.
+    """
+    fixed = p.detach(log_probs)
+    term = p.mul(p.exp(fixed), p.sub(log_probs, fixed))
+    batch = log_probs.shape[1]
+    counted = p.lt(iota(term.shape, 0),
+                   expand_to(p.reshape(ends, shape=(1, batch, 1)), term.shape))
+    return p.reduce_sum(p.where(counted, term, full_like(term, 0)), dims=(0, 2))
+
+
 def _static_row(values, dtype=dtypes.int64):
     """The numbers `values` as a node of one dimension."""
     parts = [p.reshape(constant(v, dtype), shape=(1,)) for v in values]
@@ -91,5 +105,6 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: tuple, target_le
     spread_top = expand_to(p.reshape(top, shape=(batch, 1)), ending.shape)
     total = p.reduce_sum(p.exp(p.sub(ending, spread_top)), dims=(1,))
     loss = p.neg(p.add(top, p.log(total)))
+    loss = p.add(loss, _normaliser(log_probs, ends))
     unlikely = p.gt(p.detach(loss), full_like(loss, -_IMPOSSIBLE / 2))
     return p.where(unlikely, full_like(loss, 0 if zero_infinity else float("inf")), loss)

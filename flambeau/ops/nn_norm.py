@@ -67,10 +67,13 @@ def batch_norm_train(input: Tensor, running_mean: Tensor | None, running_var: Te
     _check_batch_input(input, weight, bias, running_mean, running_var)
     dims = (0,) + tuple(range(2, input.ndim))
     count = input.numel // max(1, input.shape[1])
-    if count <= 1:
+    if count == 1:
         raise ValueError("Expected more than 1 value per channel when training, got input size "
                          f"torch.Size({list(input.shape)})")
     x = cast(input, computing_dtype(input.dtype))
+    if count == 0:      # nothing to learn from: the running values stay
+        kept = [p.detach(r) for r in (running_mean, running_var) if r is not None]
+        return (cast(scaled(x, weight, bias), input.dtype), *kept)
     average, centred, variance = _statistics(x, dims)
     out = p.mul(centred, spread(_inverse_deviation(variance, eps), x.shape, dims))
     results = [cast(scaled(out, weight, bias), input.dtype)]
@@ -112,7 +115,7 @@ def instance_norm_train(input: Tensor, running_mean: Tensor | None, running_var:
                     bias=bias)
     dims = tuple(range(2, input.ndim))
     count = input.numel // max(1, input.shape[0] * input.shape[1])
-    if count <= 1:
+    if count == 1:
         raise ValueError("Expected more than 1 spatial element when training, got input size "
                          f"torch.Size({list(input.shape)})")
     x = cast(input, computing_dtype(input.dtype))

@@ -17,7 +17,7 @@ import dataclasses
 
 from ...codegen.fused_operations import is_native, unsupported_dtype
 from ..ir import Node, topological_order
-from .lower import CannotLower, Lowering, SplitNeeded, reduced_dims
+from .lower import MAX_BUFFERS, CannotLower, Lowering, SplitNeeded, reduced_dims
 
 __all__ = ["Cluster", "Opaque", "Partition", "View", "partition"]
 
@@ -378,11 +378,27 @@ class _Attempt:
         else:
             found = self._lower([node], node.shape, (), None)
         if isinstance(found, CannotLower):
-            if found.cut is None or found.cut in self.kept:
+            cut = self._part_of(node) if found.cut is None else found.cut
+            if cut is None or cut in self.kept:
                 raise AssertionError(f"{node!r} cannot be lowered: {found}")
-            self.cuts.add(found.cut)
+            self.cuts.add(cut)
             return None
         return found
+
+    def _part_of(self, node):
+        """The part of an expression with most operands, but not too many for one kernel."""
+        best, most, seen, stack = None, 0, {node}, list(node.inputs)
+        while stack:
+            part = stack.pop()
+            if part in seen or part in self.kept:
+                continue
+            seen.add(part)
+            stack.extend(part.inputs)
+            if part.op not in _VIEWS and part.primitive.kind == "pointwise":
+                count = len(self._dependencies(part))
+                if most < count <= MAX_BUFFERS // 2:
+                    best, most = part, count
+        return best
 
     def _lower(self, members, shape, reduced, splits):
         """A lowering with these members, or the CannotLower that forbids it."""
