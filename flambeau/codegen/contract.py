@@ -9,8 +9,8 @@ tile generator. The interface:
 
 The strides of the operands, in elements, are (batch outer, batch inner, row, column), any integers
 (0 repeats, negative goes backwards); the columns of `out` must be contiguous. All extents and
-strides are runtime integers: a machine code depends only on the dtype, the number of vectors in a
-panel of columns, how A is read, and the epilogue.
+strides are runtime integers: a machine code depends only on the dtype, the widths of the
+panels of columns, how A is read, and the epilogue.
 
 The blocking follows BLIS (https://doi.org/10.1145/2764454): a work item is a block of C; it walks K
 in chunks and the columns in panels, whose part of B is packed into scratch (L1 or L2) and used by
@@ -27,8 +27,8 @@ import math
 from flambeau.codegen.emitter import I64, Module, vector
 from flambeau.codegen.kernel_call import (ArgumentTable, KernelCall, Operand, default_grain)
 from flambeau.codegen.packing import define_pack_columns, define_pack_rows
-from flambeau.codegen.tile import (FINAL, TileShape, call_tile, define_tile, pick_vectors,
-                                   rows_for, vector_lanes)
+from flambeau.codegen.tile import (FINAL, TileShape, call_tile, define_tile,
+                                   element_type, pick_panels, rows_for, vector_lanes)
 
 __all__ = ["contraction_form", "plan_contract", "plan_partial_sum"]
 
@@ -58,23 +58,22 @@ def plan_contract(*, batch, m, n, k, a, b, out, dtype, allocate, epilogue=None, 
             raise ValueError("plan_contract: rows or columns of `out` must be contiguous; "
                              f"received strides {out.strides}")
     size = _SIZES[dtype]
-    lanes = vector_lanes(dtype)
-    vectors, partial = pick_vectors(n, lanes)
+    full, last = pick_panels(n, dtype)
+    panel = full or last
     by_rows = a.strides[3] == 1 or k == 1
-    rows = rows_for(vectors, "rows" if by_rows else "columns")
-    blocks = _choose_blocks(outer * inner, m, n, k, rows, vectors * lanes, size)
+    rows = rows_for(panel, dtype, "rows" if by_rows else "columns")
+    blocks = _choose_blocks(outer * inner, m, n, k, rows, panel, size)
     m_block, n_block, k_splits, k_block = blocks
     k_split = -(-k // k_splits) if k else 1
     m_blocks, n_blocks = -(-m // m_block), -(-n // n_block)
 
     panel_at = 64 + _align(8 * (m_block + rows)) * 2
-    pack_at = panel_at + _align(k_block * vectors * lanes * size)
-    pack_a = not by_rows and (a.strides[2] != 1 or n_block > 2 * vectors * lanes)
+    pack_at = panel_at + _align(k_block * panel * size)
+    pack_a = not by_rows and (a.strides[2] != 1 or n_block > 2 * panel)
     packed_rows = -(-m_block // rows) * rows if pack_a else rows
     scratch = pack_at + (0 if by_rows else _align(packed_rows * k_block * size))
-    full = n >= vectors * lanes
     table = ArgumentTable(_POINTERS, _INTEGERS, epilogue if k_splits == 1 else None)
-    name, text = _kernel(dtype, vectors if full else 0, partial, by_rows, table.epilogue)
+    name, text = _kernel(dtype, full, last, by_rows, table.epilogue)
 
     c, c_strides, c_split = out.pointer, out.strides, 0
     if k_splits > 1:
@@ -152,7 +151,7 @@ _with_epilogue: dict = {}
 
 
 def _kernel(dtype, full, partial, by_rows, epilogue):
-    """(name, text) of the kernel with panels of `full` vectors and a last one of `partial`."""
+    """(name, text) of the kernel with panels of `full` columns and a last one of `partial`."""
     if epilogue is None:
         return _plain_kernel(dtype, full, partial, by_rows)
     key = dtype, full, partial, by_rows, epilogue.key
@@ -180,11 +179,11 @@ class _Driver:
         self.lanes = vector_lanes(dtype)
         self.widest = full or partial
         mode = "rows" if by_rows else "columns"
-        self.rows = rows_for(self.widest, mode)
+        self.rows = rows_for(self.widest, dtype, mode)
         self.shapes = []
-        for vectors, masked in ((full, False), (partial, True)):
-            if vectors:
-                shape = TileShape(dtype, self.rows, vectors, mode, masked)
+        for columns, masked in ((full, False), (partial, True)):
+            if columns:
+                shape = TileShape(dtype, self.rows, columns, mode, masked)
                 define_tile(module, shape, table.epilogue, table.epilogue_slot)
                 self.shapes.append(shape)
         self.element = self.shapes[0].element
@@ -232,7 +231,7 @@ class _Driver:
             if not self.by_rows:
                 with f.if_(f.ne(self.pack_a, 0)):
                     self._pack_block()
-            with f.loop(first_column, self.last_column, self.widest * self.lanes) as panel:
+            with f.loop(first_column, self.last_column, self.widest) as panel:
                 self._panel(panel.index, k)
 
     def _fill_tables(self):
@@ -253,17 +252,17 @@ class _Driver:
 
     def _panel(self, column, k):
         f = self.f
-        width = f.min_int(self.last_column - column, self.widest * self.lanes)
+        width = f.min_int(self.last_column - column, self.widest)
         if len(self.shapes) == 1:
             return self._tiles(self.shapes[0], column, k, width)
-        with f.if_(f.eq(width, self.widest * self.lanes)) as branch:
+        with f.if_(f.eq(width, self.widest)) as branch:
             self._tiles(self.shapes[0], column, k, width)
         with branch.otherwise():
             self._tiles(self.shapes[1], column, k, width)
 
     def _tiles(self, shape, column, k, width):
         f = self.f
-        panel = shape.vectors * self.lanes
+        panel = shape.columns
         source = f.at(self.b_item, k * self.b_row + column * self.b_column, self.element)
         pack = f.ne(self.pack_b, 0)
         if shape.partial:
@@ -380,7 +379,7 @@ def _emit_sum(name, dtype, epilogue):
     f = module.kernel(name)
     partial, out = table.load(f, "partial", "out")
     integers = dict(zip(_SUM_INTEGERS, table.load(f, *_SUM_INTEGERS)))
-    element = TileShape(dtype, 1, 1, "rows", False).element
+    element = element_type(dtype)
     type = vector(element, lanes)
     columns, parts, stride = (integers[n] for n in ("columns", "parts", "part_stride"))
     with f.loop(f.begin, f.end) as items:

@@ -119,7 +119,7 @@ def plan_convolve(shape: ConvolveShape, *, x, out, allocate, w=None, packed=None
     copy = copy_values(shape, x_strides, layout.panels)
     phases, tables = _phase_tables(shape, layout, copy)
     size = 4 if shape.dtype == "float32" else 8
-    rows = rows_for(layout.vectors[0] or layout.vectors[1], "rows")
+    rows = rows_for(layout.panel, shape.dtype, "rows")
     rows_at = copy.pop("scratch")
     pixels = copy.pop("block_pixels")
     scratch = rows_at + 16 * (pixels + rows)
@@ -141,7 +141,7 @@ def plan_convolve(shape: ConvolveShape, *, x, out, allocate, w=None, packed=None
     args = table.fill(**values) + [Integer(v) for phase in phases for v in phase]
     args += [Integer(v) for v in tables]
     items = shape.groups * layout.panels * copy["blocks"]
-    full, partial = layout.vectors
+    full, partial = layout.widths
     name, text = _kernel(shape.dtype, full, partial, epilogue)
     nbytes = size * shape.batch * (shape.inputs * math.prod(d.extent for d in dims)
                                    + shape.outputs * math.prod(d.out for d in dims))
@@ -205,12 +205,12 @@ class _Driver:
 
     def __init__(self, module, name, dtype, full, partial, epilogue):
         self.lanes = vector_lanes(dtype)
-        self.rows = rows_for(full or partial, "rows")
+        self.rows = rows_for(full or partial, dtype, "rows")
         self.table = ArgumentTable(_POINTERS, _INTEGERS, epilogue)
         self.shapes = []
-        for vectors, masked in ((full, False), (partial, True)):
-            if vectors:
-                shape = TileShape(dtype, self.rows, vectors, "rows", masked)
+        for columns, masked in ((full, False), (partial, True)):
+            if columns:
+                shape = TileShape(dtype, self.rows, columns, "rows", masked)
                 define_tile(module, shape, epilogue, self.table.epilogue_slot)
                 self.shapes.append(shape)
         self.element = self.shapes[0].element
@@ -250,7 +250,7 @@ class _Driver:
                      | f.select(final, f.i64(FINAL), 0))
 
             def tiles(shape):
-                stride = f.i64(shape.vectors * self.lanes)
+                stride = f.i64(shape.columns)
                 first = group * self.group_outputs + column
                 with f.loop(0, pixels, self.rows) as tile:
                     row = tile.index

@@ -26,8 +26,8 @@ from flambeau.codegen.emitter import I64, Module, vector
 from flambeau.codegen.kernel_call import (ArgumentTable, Integer, KernelCall, Operand, Pointer,
                                           default_grain)
 from flambeau.codegen.packing import define_copy_columns, square_side, transposed
-from flambeau.codegen.tile import (ACCUMULATE, FINAL, TileShape, call_tile, define_tile, rows_for,
-                                   vector_lanes)
+from flambeau.codegen.tile import (ACCUMULATE, FINAL, TileShape, call_tile, define_tile,
+                                   element_type, rows_for, vector_lanes)
 from flambeau.codegen.window_copy import COPY_INTEGERS, WindowCopy, copy_values
 
 __all__ = ["plan_convolve_weight"]
@@ -69,12 +69,14 @@ def plan_convolve_weight(shape: ConvolveShape, *, x, dy, dw, allocate, label="")
     partial = Pointer(allocate(max(1, chunks * owners * part * size)))
 
     table = ArgumentTable(_POINTERS, _INTEGERS)
+    rows = 0
     phases, runs, slot = [], [], 0
     for parts, offsets in phase_offsets(shape, copy.pop("tap_strides")):
         run = run_length(offsets, channels)
         phases.append([p.first for p in parts] + [p.count for p in parts]
                       + [len(offsets) // run, run * channels, len(runs), slot])
         runs += offsets[::run]
+        rows = max(rows, _rows_for(run * channels, layout.panel, shape.dtype))
         slot += len(offsets)
     for phase in phases:
         phase[8] += table.size + len(phases) * len(_PHASE)
@@ -94,14 +96,19 @@ def plan_convolve_weight(shape: ConvolveShape, *, x, dy, dw, allocate, label="")
     args = table.fill(**values) + [Integer(v) for phase in phases for v in phase]
     args += [Integer(v) for v in runs]
     items = owners * chunks
-    full, partial_vectors = layout.vectors
-    name, text = _kernel(shape.dtype, full, partial_vectors)
+    name, text = _kernel(shape.dtype, *layout.widths, rows)
     nbytes = size * shape.batch * (shape.inputs * math.prod(d.extent for d in shape.dims)
                                    + shape.outputs * math.prod(d.out for d in shape.dims))
     label = label or f"convolve weight {shape.inputs}->{shape.outputs} {shape.size}"
     main = KernelCall(name, text, args, items, default_grain(items, shape.flops // items),
                       pixels_at + 8 * pixels, shape.flops, nbytes, label)
     return [main, _plan_sum(layout, channels, channel_blocks, chunks, part, partial, dw, label)]
+
+
+def _rows_for(run, panel, dtype):
+    """Rows of the tile for runs of so many rows: fewer than the most if fewer are then wasted."""
+    most = rows_for(panel, dtype, "table")
+    return min((r for r in (12, 8, 6) if r <= most), key=lambda r: (-(-run // r) * r, -r))
 
 
 def _as_contraction(shape, x, dy, dw, allocate, label):
@@ -128,22 +135,22 @@ def _as_contraction(shape, x, dy, dw, allocate, label):
 
 
 @functools.lru_cache(maxsize=None)
-def _kernel(dtype, full, partial):
-    name = f"convolve_weight_{dtype}_{full}_{partial}"
+def _kernel(dtype, full, partial, rows):
+    name = f"convolve_weight_{dtype}_{full}_{partial}_{rows}"
     module = Module(name, pipeline="light")
-    _Driver(module, name, dtype, full, partial).emit()
+    _Driver(module, name, dtype, full, partial, rows).emit()
     return name, module.text()
 
 
 class _Driver:
     """The loops around the tile: items, blocks of pixels, phases, runs of taps, tiles of channels."""
 
-    def __init__(self, module, name, dtype, full, partial):
+    def __init__(self, module, name, dtype, full, partial, rows):
         self.lanes = vector_lanes(dtype)
-        self.rows = rows_for(full or partial, "table")
+        self.rows = rows
         # partial panels are padded in scratch and in the partial sums: no mask is needed
-        self.shapes = [TileShape(dtype, self.rows, vectors, "table", False)
-                       for vectors in dict.fromkeys((full, partial)) if vectors]
+        self.shapes = [TileShape(dtype, rows, columns, "table", False)
+                       for columns in (full, partial) if columns]
         self.element = self.shapes[0].element
         for shape in self.shapes:
             define_tile(module, shape)
@@ -187,17 +194,15 @@ class _Driver:
         phase = {name: f.load(I64, fields, i) for i, name in enumerate(_PHASE)}
         if len(self.shapes) == 1:
             return self._panel(self.shapes[0], phase, flags)
-        narrow = self.shapes[1].vectors * self.lanes
         # a last panel, however wide, has its own tile
         with f.if_(f.eq(self.width, self.panel)) as branch:
             self._panel(self.shapes[0], phase, flags)
         with branch.otherwise():
             self._panel(self.shapes[1], phase, flags)
-        return narrow
 
     def _panel(self, shape, phase, flags):
         f = self.f
-        stride = f.i64(shape.vectors * self.lanes)
+        stride = f.i64(shape.columns)
         pixels = self._fill(phase, stride)
         rows = phase["run_rows"]
         with f.loop(0, phase["runs"]) as run:
@@ -277,7 +282,7 @@ def _sum_kernel(dtype):
     name = f"convolve_weight_sum_{dtype}"
     module = Module(name, pipeline="light")
     side = square_side(vector_lanes(dtype))
-    element = TileShape(dtype, 1, 1, "rows", False).element
+    element = element_type(dtype)
     type = vector(element, side)
     f = module.kernel(name)
     table = ArgumentTable(("partial", "dw"), _SUM_INTEGERS)

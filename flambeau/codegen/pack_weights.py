@@ -17,8 +17,8 @@ import functools
 from flambeau.codegen.emitter import I64, Module, vector
 from flambeau.codegen.kernel_call import (ArgumentTable, Integer, KernelCall, Operand, Pointer,
                                           default_grain)
-from flambeau.codegen.packing import define_pack_columns
-from flambeau.codegen.tile import TileShape, pick_vectors, vector_lanes
+from flambeau.codegen.packing import define_pack_columns, square_side
+from flambeau.codegen.tile import element_type, pick_panels, vector_lanes
 
 __all__ = ["WeightLayout", "plan_pack_weights"]
 
@@ -35,16 +35,15 @@ class WeightLayout:
     slots: tuple[tuple[int, ...], ...]
 
     @property
-    def vectors(self) -> tuple[int, int]:
-        """(vectors of a full panel or 0, vectors of the last, partial panel or 0)."""
-        full, partial = pick_vectors(self.outputs, vector_lanes(self.dtype))
-        return (full if self.outputs >= full * vector_lanes(self.dtype) else 0), partial
+    def widths(self) -> tuple[int, int]:
+        """(columns of a full panel, of the last, partial one), 0 where there is none."""
+        return pick_panels(self.outputs, self.dtype)
 
     @property
     def panel(self) -> int:
         """Columns of a panel other than the last."""
-        full, partial = self.vectors
-        return (full or partial) * vector_lanes(self.dtype)
+        full, last = self.widths
+        return full or last
 
     @property
     def panels(self) -> int:
@@ -54,9 +53,8 @@ class WeightLayout:
     @property
     def columns(self) -> int:
         """Columns of all panels of one group, with those that pad the last."""
-        full, partial = self.vectors
-        whole = self.outputs // self.panel if full else 0
-        return whole * self.panel + partial * vector_lanes(self.dtype)
+        full, last = self.widths
+        return (self.outputs // full * full if full else 0) + last
 
     def phase_start(self, phase: int) -> int:
         """The element at which a phase begins; that of the phase after the last is the size."""
@@ -129,8 +127,9 @@ def _kernel(dtype):
     name = f"pack_weights_{dtype}"
     module = Module(name, pipeline="light")
     lanes = vector_lanes(dtype)
-    element = TileShape(dtype, 1, 1, "rows", False).element
+    element = element_type(dtype)
     define_pack_columns(module, element, lanes)
+    piece = vector(element, square_side(lanes))
     f = module.kernel(name)
     table = ArgumentTable(("w", "packed"), _INTEGERS)
     w, packed = table.load(f, "w", "packed")
@@ -169,8 +168,8 @@ def _kernel(dtype):
                 with f.loop(0, count) as c:
                     row = f.at(f.scratch, (c.index * get["taps"] + tap) * width, element)
                     to = f.at(target, c.index * width, element)
-                    with f.loop(0, width, lanes) as j:
-                        f.store(f.load(vector(element, lanes), row, j.index), to, j.index)
+                    with f.loop(0, width, piece.lanes) as j:
+                        f.store(f.load(piece, row, j.index), to, j.index)
             with through.otherwise():
                 pack(target, f.at(source, tap, element), get["w_input"], count)
     return name, module.text()

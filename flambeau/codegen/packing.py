@@ -8,6 +8,7 @@ column or row that does, so that the tile needs no mask while it multiplies.
 from __future__ import annotations
 
 from flambeau.codegen.emitter import I64, PTR, VOID, vector
+from flambeau.runtime import _cpu
 
 __all__ = ["define_copy_columns", "define_pack_columns", "define_pack_rows", "square_side",
            "transposed"]
@@ -63,8 +64,9 @@ def _pack_columns(module, element, lanes):
 
 def square_side(lanes):
     """The side of the squares that are transposed in registers."""
-    # 8 x 8 takes 24 shuffles in 7 ms of compilation, 16 x 16 takes 64 in 20 ms and is no faster
-    return min(8, lanes)
+    # half a vector of 512 bits, since a panel may end with one; besides, 8 x 8 takes 24
+    # shuffles in 7 ms of compilation, 16 x 16 takes 64 in 20 ms and is no faster
+    return min(8, lanes // 2 if _cpu.vector_width() == 16 else lanes)
 
 
 def define_copy_columns(module, element, lanes):
@@ -84,7 +86,11 @@ def _copy_columns(module, type):
         with f.loop(0, whole, type.lanes) as column:
             f.store(f.load(type, start, column.index), target, column.index)
         with f.if_(f.lt(whole, panel)):
-            f.store(f.load_masked(type, start, mask, whole), target, whole)
+            last = f.load_masked(type, start, mask, whole)
+            if _cpu.vector_width() == 16:
+                f.store_masked(last, target, f.tail_mask(panel - whole, type.lanes), whole)
+            else:
+                f.store(last, target, whole)
 
 
 def _copy_squares(f, type):

@@ -26,7 +26,7 @@ import math
 
 from flambeau.codegen.emitter import I32, I64, Module, vector
 from flambeau.codegen.kernel_call import (ArgumentTable, KernelCall, Pointer, default_grain)
-from flambeau.codegen.tile import TileShape, vector_lanes
+from flambeau.codegen.tile import element_type, vector_lanes
 
 __all__ = ["PoolShape", "in_planes", "plan_max_pool", "plan_max_pool_gradient", "plan_sum_pool",
            "plan_sum_pool_gradient"]
@@ -166,7 +166,7 @@ class _Window:
         for slot in pointers + _INTEGERS:
             setattr(self, slot, self.table.load(f, slot))
         self.lanes = vector_lanes(dtype)
-        self.element = TileShape(dtype, 1, 1, "rows", False).element
+        self.element = element_type(dtype)
         self.vector = vector(self.element, self.lanes)
 
     def dim(self, letter):

@@ -26,13 +26,18 @@ from collections.abc import Sequence
 from flambeau.codegen.emitter import F32, F64, I64, PTR, VOID, vector
 from flambeau.runtime import _cpu
 
-__all__ = ["ACCUMULATE", "FINAL", "TileShape", "call_tile", "define_tile", "most_vectors",
-           "pick_vectors", "rows_for", "vector_lanes"]
+__all__ = ["ACCUMULATE", "FINAL", "TileShape", "call_tile", "define_tile", "element_type",
+           "pick_panels", "rows_for", "vector_lanes"]
 
 ACCUMULATE = 1  # flag: start from what C holds instead of zero
 FINAL = 2       # flag: these are results, to which the epilogue applies
 
 _ELEMENTS = {"float32": F32, "float64": F64}
+
+
+def element_type(dtype: str):
+    """The LLVM type of a dtype's elements."""
+    return _ELEMENTS[dtype]
 
 
 def vector_lanes(dtype: str) -> int:
@@ -49,26 +54,34 @@ def most_vectors() -> int:
     return 4 if _registers() == 32 else 2
 
 
-def rows_for(vectors: int, mode: str) -> int:
-    """Rows of the tile with `vectors` vectors of columns.
+def rows_for(columns: int, dtype: str, mode: str) -> int:
+    """Rows of the tile with panels of `columns` columns.
 
-    6 x 4 and 8 x 3 fill 24 of 32 registers, 6 x 2 fills 12 of 16. Narrow tiles stay at 8 rows in
-    rows mode, since each takes an address register as well.
+    6 x 4 vectors and 8 x 3 fill 24 of 32 registers, 6 x 2 fills 12 of 16. Narrow tiles stay at 8
+    rows in rows mode, since each row takes an address register as well.
     """
+    vectors = -(-columns // vector_lanes(dtype))
     narrow = 8 if mode == "rows" else 12
     if _registers() == 32:
         return {1: narrow, 2: narrow, 3: 8, 4: 6}[vectors]
     return {1: narrow, 2: 6}[vectors]
 
 
-def pick_vectors(columns: int, lanes: int) -> tuple[int, int]:
-    """(vectors of a full panel, vectors of the last, partial one or 0) for a number of columns."""
-    most = most_vectors()
-    needed = -(-columns // lanes)
-    if needed <= most:
-        return needed, (needed if columns % lanes else 0)
-    rest = columns % (most * lanes)
-    return most, -(-rest // lanes)
+def pick_panels(columns: int, dtype: str) -> tuple[int, int]:
+    """(columns of full panels, of the last, partial one), 0 where there is none.
+
+    The last one is padded to whole vectors; of 512 bits, its last vector may be half a one, which
+    costs half the time on CPUs that run 512 bits in two steps (20 channels: 1.5 instead of 2).
+    """
+    lanes = vector_lanes(dtype)
+    most = most_vectors() * lanes
+    if columns <= most and columns % lanes == 0:
+        return columns, 0
+    rest = columns % most
+    padded = -(-rest // lanes) * lanes
+    if _cpu.vector_width() == 16 and padded - rest >= lanes // 2:
+        padded -= lanes // 2
+    return (most if columns > most else 0), padded
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +90,7 @@ class TileShape:
 
     dtype: str
     rows: int
-    vectors: int
+    columns: int
     mode: str
     partial: bool
 
@@ -87,14 +100,16 @@ class TileShape:
         return _ELEMENTS[self.dtype]
 
     @property
-    def lanes(self) -> int:
-        """Lanes of one vector."""
-        return vector_lanes(self.dtype)
+    def vectors(self):
+        """(first column, type) of each vector of columns."""
+        lanes = vector_lanes(self.dtype)
+        return [(first, vector(self.element, min(lanes, self.columns - first)))
+                for first in range(0, self.columns, lanes)]
 
     @property
     def name(self) -> str:
         """The name of the tile's function."""
-        return f"tile_{self.mode}_{self.rows}x{self.vectors}{'p' if self.partial else ''}"
+        return f"tile_{self.mode}_{self.rows}x{self.columns}{'p' if self.partial else ''}"
 
 
 _PARAMETERS: Sequence = (
@@ -110,9 +125,10 @@ def call_tile(f, shape: TileShape, **values):
     args: the argument table, for the epilogue; a: the pointer to which row and tap offsets are
     added; a_rows: table of row offsets (rows mode); a_stride: from one k to the next (columns
     mode); out_rows: table of the rows' numbers in C, and in the epilogue after row_base is added;
-    tap_offsets, taps, k: what is summed over (k is unused in table mode); b, b_stride; c: where row 0 and this tile's first
-    column lie, c_stride; column: the first column for the epilogue; rows, width: how many of the
-    tile's rows and columns exist; flags. Offsets and strides are in elements.
+    tap_offsets, taps, k: what is summed over (k is unused in table mode); b, b_stride; c: where
+    row 0 and this tile's first column lie, c_stride; column: the first column for the epilogue;
+    rows, width: how many of the tile's rows and columns exist; flags. Offsets and strides are in
+    elements.
     """
     arguments = []
     for name, type in _PARAMETERS:
@@ -139,14 +155,14 @@ class _Tile:
                                  attributes="nounwind noinline", linkage="internal")
         for (name, _), value in zip(_PARAMETERS, self.f.parameters):
             setattr(self, name, value)
-        self.vector = vector(shape.element, shape.lanes)
+        self.vectors = shape.vectors
 
     def emit(self):
         f, shape = self.f, self.shape
         self.mask = None
         if shape.partial:
-            last = self.width - (shape.vectors - 1) * shape.lanes
-            self.mask = f.tail_mask(last, shape.lanes)
+            first, type = self.vectors[-1]
+            self.mask = f.tail_mask(self.width - first, type.lanes)
         accumulators = self._reduce(self._initial())
         if shape.partial:
             return self._store_rows(accumulators)
@@ -167,22 +183,21 @@ class _Tile:
 
     def _initial(self):
         f, shape = self.f, self.shape
-        zero = f.constant(self.vector, 0)
         with f.if_(f.ne(self.flags & ACCUMULATE, 0)) as branch:
             loaded = []
             for r in range(shape.rows):
                 start = f.at(self.c, self._row_of(r) * self.c_stride, shape.element)
-                loaded += [self._load_c(start, j) for j in range(shape.vectors)]
+                loaded += [self._load_c(start, j) for j in range(len(self.vectors))]
             branch.give(*loaded)
         with branch.otherwise():
-            branch.give(*[zero] * len(loaded))
+            branch.give(*[f.constant(value.type, 0) for value in loaded])
         return branch.results
 
     def _load_c(self, start, j):
-        f, offset = self.f, j * self.shape.lanes
-        if self.mask is not None and j == self.shape.vectors - 1:
-            return f.load_masked(self.vector, start, self.mask, offset)
-        return f.load(self.vector, start, offset)
+        first, type = self.vectors[j]
+        if self._mask_of(j) is not None:
+            return self.f.load_masked(type, start, self.mask, first)
+        return self.f.load(type, start, first)
 
     def _reduce(self, accumulators):
         f, shape = self.f, self.shape
@@ -224,14 +239,11 @@ class _Tile:
 
     def _multiply(self, scalars, b, sums):
         """One k: every accumulator takes a product of a broadcast of A and a vector of B."""
-        f, shape = self.f, self.shape
-        columns = [f.load(self.vector, b, j * shape.lanes) for j in range(shape.vectors)]
-        for r, scalar in enumerate(scalars):
-            row = f.splat(scalar, shape.lanes)
-            for j in range(shape.vectors):
-                i = r * shape.vectors + j
-                sums[i] = f.fma(row, columns[j], sums[i])
-        return sums
+        f = self.f
+        columns = [f.load(type, b, first) for first, type in self.vectors]
+        sums = iter(sums)
+        return [f.fma(f.splat(scalar, column.type.lanes), column, next(sums))
+                for scalar in scalars for column in columns]
 
     # ---- results -------------------------------------------------------------------------------
 
@@ -241,22 +253,24 @@ class _Tile:
         for r in range(shape.rows):
             row = f.load(I64, self.out_rows, r)
             start = f.at(self.c, row * self.c_stride, shape.element)
-            for j in range(shape.vectors):
-                f.store(next(values), start, j * shape.lanes)
+            for first, _ in self.vectors:
+                f.store(next(values), start, first)
 
     def _store_rows(self, accumulators):
         """Row by row from the stack: the epilogue's code appears once, whatever the rows."""
         f, shape = self.f, self.shape
-        lanes, panel = shape.lanes, shape.vectors * shape.lanes
+        panel = shape.columns
         spilled = f.alloca(shape.element, shape.rows * panel)
-        for i, value in enumerate(accumulators):
-            f.store(value, spilled, i * lanes)
+        values = iter(accumulators)
+        for r in range(shape.rows):
+            for first, _ in self.vectors:
+                f.store(next(values), spilled, r * panel + first)
         with f.loop(0, self.rows) as loop:
             number = f.load(I64, self.out_rows, loop.index)
             start = f.at(self.c, number * self.c_stride, shape.element)
             row = self.row_base + number
             source = f.at(spilled, loop.index * panel, shape.element)
-            values = [f.load(self.vector, source, j * lanes) for j in range(shape.vectors)]
+            values = [f.load(type, source, first) for first, type in self.vectors]
             if self.epilogue:
                 with f.if_(f.ne(self.flags & FINAL, 0)) as branch:
                     branch.give(*[self._finish(v, row, j) for j, v in enumerate(values)])
@@ -265,14 +279,14 @@ class _Tile:
                 values = branch.results
             for j, value in enumerate(values):
                 if self._mask_of(j) is not None:
-                    f.store_masked(value, start, self.mask, j * lanes)
+                    f.store_masked(value, start, self.mask, self.vectors[j][0])
                 else:
-                    f.store(value, start, j * lanes)
+                    f.store(value, start, self.vectors[j][0])
 
     def _mask_of(self, j):
-        return self.mask if j == self.shape.vectors - 1 else None
+        return self.mask if j == len(self.vectors) - 1 else None
 
     def _finish(self, value, row, j):
-        column = self.column + j * self.shape.lanes
+        column = self.column + self.vectors[j][0]
         return self.epilogue.emit(self.f, value, row, column, self._mask_of(j),
                                   self.epilogue_slot)
