@@ -72,7 +72,10 @@ def _storage_class(dtype: Any) -> Global:
     return _STORAGE_CLASSES.setdefault(name, Global("torch", name))
 
 
-class CheckpointPickler(pickle._Pickler):  # type: ignore[name-defined,misc]
+_Pickler: Any = pickle._Pickler  # type: ignore[attr-defined]
+
+
+class CheckpointPickler(_Pickler):
     """One pass over an object.
 
     Args:
@@ -125,7 +128,7 @@ class CheckpointPickler(pickle._Pickler):  # type: ignore[name-defined,misc]
             self.write(pickle.GLOBAL + text.encode("utf-8"))
         self.memoize(reference if value is None else value)
 
-    dispatch = pickle._Pickler.dispatch.copy()  # type: ignore[attr-defined]
+    dispatch = _Pickler.dispatch.copy()
     dispatch[Global] = save_reference
 
     # Reductions
@@ -174,7 +177,8 @@ class CheckpointPickler(pickle._Pickler):  # type: ignore[name-defined,misc]
     def _rebuild_call(self, tensor: Any, requires_grad: bool) -> tuple[Global, tuple]:
         """Return function and arguments that rebuild a tensor without attributes."""
         reference, (offset, size, stride) = self._reference(tensor)
-        arguments = (reference, offset, size, stride, requires_grad, OrderedDict())
+        hooks: OrderedDict = OrderedDict()
+        arguments = (reference, offset, size, stride, requires_grad, hooks)
         if tensors.storage_class_name(tensor.dtype) is None:
             return _REBUILD_TENSOR_V3, (*arguments, tensor.dtype)
         return _REBUILD_TENSOR, arguments
@@ -183,14 +187,14 @@ class CheckpointPickler(pickle._Pickler):  # type: ignore[name-defined,misc]
         state = dict(tensor.__dict__)
         requires_grad = bool(tensor.requires_grad)
         if type(tensor) is names.parameter_class():
-            arguments = (_ParameterData(tensor), requires_grad, OrderedDict())
+            arguments: tuple = (_ParameterData(tensor), requires_grad, OrderedDict())
             if state:
                 return _REBUILD_PARAMETER_WITH_STATE, (*arguments, state)
             return _REBUILD_PARAMETER, arguments
         function, arguments = self._rebuild_call(tensor, requires_grad)
         if type(tensor) is flambeau.Tensor and not state:
             return function, arguments
-        kind = type(tensor)
+        kind: Any = type(tensor)
         if kind is flambeau.Tensor:
             kind = Global("torch", "Tensor")
         return _REBUILD_FROM_TYPE, (function, kind, arguments, state)

@@ -358,7 +358,7 @@ def deepcopy_tensor(tensor: Any, memo: dict) -> Any:
     return copied
 
 
-def parameter_from(tensor: Any, requires_grad: Any, state: Any = None) -> Any:
+def parameter_from(tensor: Any, requires_grad: Any = True, state: Any = None) -> Any:
     """Return a Parameter of a tensor, with Python attributes ``state``."""
     if not isinstance(tensor, flambeau.Tensor):
         raise UnpicklingError(f"a parameter should hold a tensor, but holds {type(tensor)}")

@@ -232,7 +232,7 @@ class WeightsUnpickler:
         arguments = self.stack.pop()
         kind = self.stack.pop()
         if kind is names.parameter_class():
-            self.stack.append(tensors.parameter_from(*arguments, requires_grad=True))
+            self.stack.append(tensors.parameter_from(*arguments))
         elif kind is OrderedDict and not arguments:
             self.stack.append(OrderedDict())
         elif isinstance(kind, type) and id(kind) in self.user_objects:

@@ -169,7 +169,7 @@ class ZipReader:
         self.file.seek(start)
         if info.compress_type == zipfile.ZIP_STORED:
             data = aligned_bytes(info.file_size)
-            _read_into(self.file, memoryview(data))
+            _read_into(self.file, memoryview(data.data))
         else:
             unpacker = zlib.decompressobj(-15)
             packed = self.file.read(info.compress_size)
@@ -181,7 +181,7 @@ class ZipReader:
                 raise self._fail(f"the record {name!r} has not the size that it claims")
             data = aligned_bytes(len(plain))
             data[:] = np.frombuffer(plain, np.uint8)
-        if zlib.crc32(data) != info.CRC:
+        if zlib.crc32(data.data) != info.CRC:
             raise self._fail(f"the record {name!r} is damaged: its checksum is wrong,")
         return data
 

@@ -19,6 +19,7 @@ import weakref
 from multiprocessing import connection as connections
 from typing import Any
 
+from ...record.trace import flush
 from ._utils import MP_STATUS_CHECK_INTERVAL
 from ._utils.fetch import describe_indices
 from ._utils.transport import SegmentHandle, SlotReader, open_segment
@@ -50,7 +51,11 @@ class _Worker:
             daemon=True,
         )
         try:
-            self.process.start()
+            with warnings.catch_warnings():
+                # Python 3.12 and later warn when a process with threads forks. The pool's threads
+                # hold no lock that a worker takes: its runtime starts afresh after a fork.
+                warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork")
+                self.process.start()
         except BaseException:
             self.close()
             raise
@@ -133,6 +138,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
     def _start_workers(self, loader: DataLoader) -> None:
         context = loader.multiprocessing_context or multiprocessing.get_context()
         fetcher_factory = FetcherFactory(loader)
+        flush()  # else each forked worker would run what is pending here
         try:
             for worker_id in range(self._num_workers):
                 plan = WorkerPlan(

@@ -94,7 +94,7 @@ class _Inbox:
                     if os.getppid() != self._parent:
                         raise EOFError
                 message = self._connection.recv()
-                if isinstance(message, Restart):
+                if isinstance(message, (Restart, Stop)):
                     self._drop_waiting()
                 self._messages.put(message)
                 if isinstance(message, Stop):
