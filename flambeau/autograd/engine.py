@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..record.backward import vjp_event
-from ..record.execute import Execution
+from ..record.execute import Execution, is_terminal
 from ..record.trace import Trace, current_trace
 from ..record.values import Value
+from .anomaly import check_inspected, is_anomaly_enabled
 
 __all__ = ["run_backward"]
 
@@ -20,7 +21,8 @@ __all__ = ["run_backward"]
 class _Pass:
     """One backward pass: gradients waiting at places (a context and a slot or node in it)."""
 
-    def __init__(self, add, wrap, captures, retain: bool, create_graph: bool):
+    def __init__(self, add, wrap, captures, retain: bool, create_graph: bool,
+                 inspect: bool = False):
         self.add = add                    # records the sum of two values
         self.wrap = wrap                  # makes a Tensor of a value, for Python code
         self.retain = retain
@@ -28,6 +30,7 @@ class _Pass:
         self.pending: dict[Any, dict[Any, Value]] = {}
         self.leaves: dict[int, tuple[Any, Value]] = {}       # id of owner: (owner, gradient)
         self.captured: dict[int, Value] = {}
+        self.inspected: list[tuple[Any, Value]] | None = [] if inspect else None
         self.wanted: dict[Any, dict[Any, list[int]]] = {}    # context: place: capture numbers
         for number, value in captures:
             place = self.place(value)
@@ -129,8 +132,16 @@ class _Pass:
         trace = current_trace()
         wanted = self.wanted.get(context, {})
         cuts = tuple(context.hooked) + tuple(context.functions)
-        found = vjp_event(trace, execution, roots, gradients, cuts, tuple(wanted), self.retain,
+        captures = tuple(wanted)
+        nodes = trace.nodes() if execution is None else execution.program.nodes
+        if self.inspected is not None:
+            captures = tuple(i if execution is None else n for i, n in enumerate(nodes)
+                             if n.requires_grad)
+        found = vjp_event(trace, execution, roots, gradients, cuts, captures, self.retain,
                           self.create_graph)
+        if self.inspected is not None:
+            nodes = trace.nodes() if execution is None else nodes
+            self.inspected += [(nodes[t] if execution is None else t, g) for t, g in found]
         cut_set = set(cuts)
         root_set = set(roots)
         for target, gradient in found:
@@ -140,6 +151,8 @@ class _Pass:
                 continue
             for number in wanted.get(target, ()):
                 self.captured[number] = gradient
+            if not _ends_here(target, nodes if execution is None else None):
+                continue
             value = (trace.values[target] if execution is None
                      else execution.known.get(target))
             if value is not None and (value.owner is not None or value.history is not None):
@@ -158,6 +171,12 @@ class _Pass:
             self.give(value, given)
 
 
+def _ends_here(target, nodes) -> bool:
+    """Whether gradients that reach a target leave this context (it is not only captured)."""
+    node = target if nodes is None else nodes[target]
+    return is_terminal(node)
+
+
 def _age(context) -> float:
     return context.number if isinstance(context, Execution) else float("inf")
 
@@ -168,7 +187,7 @@ def run_backward(roots: list[tuple[Value, Value]], add, wrap, captures=(), retai
 
     Returns ({id: (leaf tensor, gradient value)}, {number: gradient of captures [(number, value)]}).
     """
-    state = _Pass(add, wrap, captures, retain, create_graph)
+    state = _Pass(add, wrap, captures, retain, create_graph, is_anomaly_enabled())
     for value, gradient in roots:
         state.give(value, gradient)
     try:
@@ -176,4 +195,6 @@ def run_backward(roots: list[tuple[Value, Value]], add, wrap, captures=(), retai
             state.step()
     finally:
         current_trace().roots.clear()
+    if state.inspected is not None:
+        check_inspected(state.inspected)
     return state.leaves, state.captured
