@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ..ir import Node
+from .eliminate_common import eliminate_common
 from .simplify import simplify
 
 __all__ = ["PASSES", "rewrite"]
 
-PASSES = (simplify,)
+PASSES = (simplify, eliminate_common, simplify)
 
 
 def rewrite(outputs: list[Node], passes=None, check=None) -> list[Node]:
