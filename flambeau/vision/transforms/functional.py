@@ -26,17 +26,18 @@ from flambeau.vision.transforms._conversion import (
     to_pil_image,
     to_tensor,
 )
-from flambeau.vision.transforms._dispatch import (
+from flambeau.vision.transforms._dispatch import (  # noqa: F401 - people import these too
     InterpolationMode,
+    _interpolation_modes_from_int,
     get_dimensions,
     get_image_num_channels,
     get_image_size,
-)
-from flambeau.vision.transforms._dispatch import (  # noqa: F401 - people import these too
-    _interpolation_modes_from_int,
     pil_modes_mapping,
 )
-from flambeau.vision.transforms._geometry import (
+from flambeau.vision.transforms._geometry import (  # noqa: F401
+    _compute_resized_output_size,
+    _get_inverse_affine_matrix,
+    _get_perspective_coeffs,
     affine,
     center_crop,
     crop,
@@ -52,11 +53,6 @@ from flambeau.vision.transforms._geometry import (
     rotate,
     ten_crop,
     vflip,
-)
-from flambeau.vision.transforms._geometry import (  # noqa: F401
-    _compute_resized_output_size,
-    _get_inverse_affine_matrix,
-    _get_perspective_coeffs,
 )
 
 __all__ = [
