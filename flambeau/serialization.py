@@ -20,6 +20,7 @@ import numpy as np
 from ._serialization import names, tensors
 from ._serialization.legacy_format import LegacyReader, swap_bytes, write_legacy
 from ._serialization.pickling import dump_plain, pickle_object
+from ._serialization.safetensors_format import read_safetensors
 from ._serialization.weights_only import (
     Cursor,
     WeightsUnpickler,
@@ -157,10 +158,7 @@ def load(
     if isinstance(f, (str, os.PathLike)):
         path = os.fspath(f)
         if path.endswith(".safetensors"):
-            raise RuntimeError(
-                f"{path} is a safetensors file: read it with safetensors.numpy.load_file and "
-                "torch.from_numpy"
-            )
+            return _load_safetensors(path, map_location)
         with open(path, "rb") as file:
             described = repr(path)
             loader = _Loader(file, described, map_location, weights_only, unpickler_module)
@@ -172,6 +170,17 @@ def load(
         )
     loader = _Loader(f, "the file", map_location, weights_only, unpickler_module)
     return loader.load(encoding, pickle_load_args, None, bool(mmap))
+
+
+def _load_safetensors(path: str, map_location: Any) -> dict[str, Any]:
+    if isinstance(map_location, dict) or callable(map_location):
+        raise RuntimeError(
+            f"Loading safetensors file with {type(map_location).__name__} map_location is not "
+            "supported. Use a device string or torch.device instead."
+        )
+    tensors.restorer(map_location)(tensors.LoadedStorage(np.empty(0, np.uint8), None, ""), "cpu")
+    with open(path, "rb") as file:
+        return read_safetensors(file, os.path.getsize(path))
 
 
 def _choose_unpickler(weights_only: bool | None, pickle_module: Any) -> tuple[bool, Any]:

@@ -2,6 +2,7 @@
 
 import collections
 import io
+import json
 import os
 import pickle
 import struct
@@ -396,6 +397,9 @@ HOSTILE = {
     "size beyond the storage": (tensor(4, 0, (5,), (1,)), "needs 5 elements"),
     "offset beyond the storage": (tensor(4, 4, (1,), (1,)), "needs 5 elements"),
     "stride beyond the storage": (tensor(4, 0, (2, 2), (3, 1)), "needs 5 elements"),
+    "a huge expanded tensor": (
+        tensor(4, 0, (2**31 - 1, 2**31 - 1), (0, 0)), "more than 16 GiB"
+    ),
     "negative size": (tensor(4, 0, (-1,), (1,)), "size should be natural"),
     "negative stride": (tensor(4, 3, (2,), (-1,)), "stride should be natural"),
     "negative offset": (tensor(4, -1, (1,), (1,)), "storage offset"),
@@ -566,6 +570,41 @@ def test_unknown_names_of_the_family():
         torch.load(archive(b"cno_such_module\nName\n"), weights_only=False)
 
 
+def safetensors(header, data=b""):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def test_safetensors(tmp_path):
+    path = tmp_path / "x.safetensors"
+    header = {
+        "__metadata__": {"format": "pt"},
+        "a": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]},
+        "b": {"dtype": "BF16", "shape": [2], "data_offsets": [16, 20]},
+        "c": {"dtype": "I64", "shape": [], "data_offsets": [20, 28]},
+    }
+    data = np.arange(4, dtype="<f4").tobytes() + b"\x80\x3f\x00\x40" + struct.pack("<q", -7)
+    path.write_bytes(safetensors(header, data))
+    found = torch.load(path)
+    assert found["a"].tolist() == [[0, 1], [2, 3]] and found["c"].item() == -7
+    assert found["b"].dtype is torch.bfloat16 and found["b"].float().tolist() == [1, 2]
+    with pytest.raises(RuntimeError, match="CUDA"):
+        torch.load(path, map_location="cuda")
+    with pytest.raises(RuntimeError, match="with dict map_location is not supported"):
+        torch.load(path, map_location={})
+    damaged = [
+        b"", safetensors(b"{"), safetensors(b"[]"), safetensors(header, data[:-1]),
+        struct.pack("<Q", 2**60), safetensors({"a": 1}), safetensors(b"[" * 100000),
+        safetensors({"a": {"dtype": "F9", "shape": [], "data_offsets": [0, 1]}}, b"x"),
+        safetensors({"a": {"dtype": "U8", "shape": [-1], "data_offsets": [1, 0]}}, b"x"),
+        safetensors({"a": {"dtype": "U8", "shape": [9], "data_offsets": [0, 1]}}, b"x"),
+    ]  # fmt: skip
+    for content in damaged:
+        path.write_bytes(content)
+        with pytest.raises(pickle.UnpicklingError):
+            torch.load(path)
+
+
 def test_pickle_and_copy():
     import copy
 
@@ -573,5 +612,10 @@ def test_pickle_and_copy():
     for copied in (pickle.loads(pickle.dumps(base)), copy.deepcopy(base)):
         assert copied.tolist() == [0, 1, 2, 3] and copied.requires_grad and copied is not base
     parameter = torch.nn.Parameter(torch.ones(2, dtype=torch.bfloat16))
+    views = copy.deepcopy([base.detach(), base.detach()[1:3]])
+    views[0][1] = 9
+    assert views[1].tolist() == [9, 2] and base[1].item() == 1
+    with pytest.raises(RuntimeError, match="Only Tensors created explicitly by the user"):
+        copy.deepcopy(base * 2)
     found = pickle.loads(pickle.dumps(parameter))
     assert type(found) is torch.nn.Parameter and found.dtype is torch.bfloat16

@@ -32,6 +32,8 @@ STORAGE_TYPES = {
 }
 #: PyTorch's limit on the number of dimensions.
 MAX_DIMENSIONS = 64
+#: What strides of zero may make of a small storage, in bytes.
+_EXPANDED_LIMIT = 1 << 34
 #: Start of arrays read from files: one cache line, as compiled kernels like it.
 ALIGNMENT = 64
 
@@ -178,6 +180,10 @@ def _check_window(
             f"a tensor of size {size}, stride {stride} and offset {offset} needs {needed} "
             f"elements of {dtype}, but its storage has {available}: the file is damaged or "
             "hostile"
+        )
+    if math.prod(size) * dtype.itemsize > max(_EXPANDED_LIMIT, storage.nbytes()):
+        raise UnpicklingError(
+            f"a tensor of size {size} would expand {available} elements to more than 16 GiB"
         )
 
 
