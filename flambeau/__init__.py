@@ -51,6 +51,7 @@ from .ops.dynamic import (argwhere, bincount, bucketize, histc, index_put, isin,
                           unique_consecutive)
 from .ops.overloads import (broadcast_tensors, einsum, max, median, meshgrid, min,  # noqa: E402
                             norm, repeat_interleave, scatter, tensordot)
+from .record.report import compilations  # noqa: E402
 from .ops.random import (bernoulli, binomial, multinomial, normal, poisson, rand,  # noqa: E402
                          rand_like, randint, randint_like, randn, randn_like, randperm)
 

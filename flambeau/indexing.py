@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
 from . import dtypes
 from .construct import from_numpy, tensor
 from .ops.declare import DECLARED
-from .record.trace import current_trace
 from .record.values import concrete
 from .tensor import Tensor, from_value
 
@@ -116,7 +117,6 @@ def _resolve(index, rank: int):
                     indices.append(from_value(concrete(np.ascontiguousarray(part),
                                                        dtypes.int64)))
                     dim += 1
-                item._index_shape_checked = True
             else:
                 basic.append(_FULL)
                 positions.append(dim)
@@ -149,44 +149,115 @@ def _check_masks(self, index) -> None:
 def _getitem(self, index):
     """Elements at numbers, slices, None, Ellipsis, index tensors and masks."""
     if index.__class__ is int:
-        fast = _row(self, index)
-        if fast is not None:
-            return fast
+        index = (index,)
     _check_masks(self, index)
     spec, positions, indices = _resolve(index, self.ndim)
-    out = self
-    if not positions or any(s != _FULL for s in spec):
-        out = _basic.function(self, spec)
-    if positions:
-        out = DECLARED["_private._index"].function(out, list(indices), positions)
-    return out
+    if not positions:
+        made = _concrete_view(self, spec)
+        return _basic.function(self, spec) if made is None else made
+    out = self if all(s == _FULL for s in spec) else _basic.function(self, spec)
+    return DECLARED["_private._index"].function(out, list(indices), positions)
 
 
-def _row(self, index: int):
-    """One position of the first dimension of concrete memory: no event is recorded."""
+def _numpy_index(spec) -> tuple:
+    return tuple(slice(*s[1:]) if s.__class__ is tuple else s for s in spec)
+
+
+def _concrete_view(self, spec):
+    """Basic indexing of memory that exists and needs no gradient: nothing is recorded.
+
+    Numbers and bounds would be part of a program's identity, so that a loop over rows or batches
+    (``x[i:i + 64]``) would make a new program each time.
+    """
     value = self._fetch()
-    if (value.trace is not None or value.requires_grad or not value.is_concrete
-            or not self.shape or value.trace is current_trace()):
+    if value.requires_grad or not value.is_concrete:
         return None
-    extent = self.shape[0]
-    if not -extent <= index < extent:
-        raise IndexError(f"index {index} is out of bounds for dimension 0 with size {extent}")
-    made = from_value(concrete(value.array[index % extent, ...], value.aval.dtype))
-    value.shared = made._value.shared = True
+    try:
+        part = value.array[_numpy_index(spec)]
+    except IndexError:
+        return None                       # the operation's own check words the error
+    if not isinstance(part, np.ndarray):
+        part = np.asarray(part)
+    if part.flags.c_contiguous:
+        value.shared = True
+    else:
+        part = np.ascontiguousarray(part)
+    made = from_value(concrete(part, value.aval.dtype))
+    made._value.shared = True
     storage = self._share()
     made._storage = storage
-    made._chain = self._chain + ((_basic, ((index % extent,),), 0),)
+    made._chain = self._chain + ((_basic, (spec,), 0),)
     made._seen = storage.version
     return made
+
+
+def _write_concrete(self, index, given) -> bool:
+    """Write into memory that exists and needs no gradient, without recording; whether done."""
+    if self._chain or self._requires_grad:
+        return False
+    value = self._fetch()
+    storage = self._storage
+    if (value.requires_grad or not value.is_concrete
+            or (storage is not None and storage.pinned is not None)):
+        return False
+    if isinstance(given, Tensor):
+        source = given._fetch()
+        if source.requires_grad:
+            return False
+        if given.dtype is not self.dtype:
+            given = given.to(self.dtype)
+        content = given._array()
+    elif self.dtype is dtypes.bfloat16 or isinstance(given, complex):
+        return False
+    else:
+        content = given
+        if self.dtype.category == 1 and isinstance(given, float):
+            content = int(given)
+    place = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(i, Tensor) and i.requires_grad for i in place):
+        return False
+    place = tuple(_plain_index(i) for i in place)
+    array = value.array
+    fresh = value
+    # the list of holders: this tensor, perhaps its storage, and the names in this function
+    holders = 4 if storage is None else 5
+    if (value.trace is not None or value.shared or not array.flags.writeable
+            or sys.getrefcount(value) > holders):          # others read this memory too
+        array = array.copy()
+        fresh = concrete(array, value.aval.dtype)
+    try:
+        target = array[place]
+        if isinstance(content, np.ndarray) and content.ndim > target.ndim:
+            extra = content.ndim - target.ndim
+            if content.shape[:extra] != (1,) * extra:
+                return False
+            content = content.reshape(content.shape[extra:])
+        array[place] = content
+    except (IndexError, ValueError, OverflowError):
+        return False                      # the recorded operation words the error
+    self._value = fresh
+    if storage is None:
+        self._version_count += 1
+    else:
+        storage.value = fresh
+        storage.version += 1
+        self._seen = storage.version
+    return True
+
+
+def _plain_index(i):
+    if isinstance(i, Tensor):
+        return i._array() if i.dtype is not dtypes.uint8 else i._array().astype(bool)
+    return i
 
 
 def _setitem(self, index, given):
     """Write numbers or tensors at an index."""
     self._check_writable()
-    if isinstance(given, np.ndarray):
+    if isinstance(given, (np.ndarray, list, tuple)):
         given = tensor(given)
-    if isinstance(given, (list, tuple)):
-        given = tensor(given)
+    if _write_concrete(self, index, given):
+        return
     if isinstance(index, Tensor) and index.dtype in (dtypes.bool_, dtypes.uint8) and (
             index.shape == self.shape) and index.ndim and (
             not isinstance(given, Tensor) or given.numel() == 1):
@@ -200,17 +271,16 @@ def _setitem(self, index, given):
     if not positions:
         target = _basic.function(self, spec)
         if isinstance(given, Tensor):
-            if given.ndim > target.ndim:
-                extra = given.ndim - target.ndim
-                if given.shape[:extra] == (1,) * extra:
-                    given = given.reshape(tuple(given.shape[extra:]))
+            extra = given.ndim - target.ndim
+            if extra > 0 and given.shape[:extra] == (1,) * extra:
+                given = given.reshape(tuple(given.shape[extra:]))
             target.copy_(given)
         else:
             target.fill_(given)
         return
     target = self if all(s == _FULL for s in spec) else _basic.function(self, spec)
-    made = DECLARED["_private._index_put"].function(target, given, list(indices), positions)
-    target._assign(made)
+    target._assign(DECLARED["_private._index_put"].function(target, given, list(indices),
+                                                            positions))
 
 
 Tensor.__getitem__ = _getitem       # type: ignore[attr-defined]

@@ -117,7 +117,8 @@ class Program:
         self.runs = 0
         self.seconds = 0.0
         self.compile_seconds = 0.0
-        self.reason = _first_difference(step)
+        self.difference = first_difference(step)
+        self.reason = _reason(*self.difference)
         self.inputs = [self.nodes[s] for s in trace.leaves]
         wanted = [self.nodes[s] for s in alive]
         history_roots = [self.nodes[s] for s in sorted(set(alive) | roots)
@@ -187,21 +188,27 @@ def _work(node: Node) -> float:
     return float(node.numel)
 
 
-def _first_difference(step: Step) -> str:
-    """Why this program is new: the first event that left the known path, and its line."""
+def first_difference(step: Step) -> tuple[str, str, tuple[str, int] | None]:
+    """Why a program is new: its first event off the known path, the known one, and the line."""
     branch = step
-    while branch.parent is not None and len(branch.parent.children) == 1 and (
-            branch.parent.programs is None):
+    while branch.parent is not None:
+        siblings = list(branch.parent.children.values())
+        if len(siblings) > 1 and siblings[0] is not branch:
+            known = siblings[siblings.index(branch) - 1]
+            return describe_event(branch.key), describe_event(known.key), branch.site
+        if branch.parent.programs and branch is not step:
+            return describe_event(branch.key), "the end of the program", branch.site
         branch = branch.parent
-    if branch.parent is None or branch.parent.parent is None and len(
-            branch.parent.children) <= 1:
+    if step.programs:
+        return "other values in use at its end", "the same operations", step.site
+    return "", "", step.site
+
+
+def _reason(new: str, old: str, site: tuple[str, int] | None) -> str:
+    if not new:
         return "first program"
-    others = [c for c in branch.parent.children.values() if c is not branch]
-    old = describe_event(others[-1].key) if others else "the end of the program"
-    where = f" at {branch.site[0]}:{branch.site[1]}" if branch.site else ""
-    if branch is step and not others:
-        return f"longer than a known program by {describe_event(branch.key)}{where}"
-    return f"{describe_event(branch.key)} where known programs have {old}{where}"
+    where = f" at {site[0]}:{site[1]}" if site else ""
+    return f"{new} where a known program has {old}{where}"
 
 
 def describe_event(key) -> str:
@@ -211,7 +218,11 @@ def describe_event(key) -> str:
     head = key[0]
     if hasattr(head, "shape"):
         return f"an input {head!r}"
-    return f"{head} {key[1]!r}" if len(key) > 1 and key[1] else str(head)
+    if isinstance(head, str):
+        return {"backward": "backward()", "gradients": "the end of backward()",
+                "written": "an in-place write"}.get(head, head)
+    name = getattr(head, "name", str(head))
+    return f"{name}{key[1]!r}" if len(key) > 1 and key[1] else name
 
 
 # A value that only its trace knows has this many references inside the scan below.

@@ -23,7 +23,7 @@ __all__ = ["NUMBER_TYPES", "Operation", "Step", "Trace", "current_trace", "flush
 
 OPERATION_LIMIT = 4000          # a program longer than this runs: the loop it unrolls may not end
 BYTE_LIMIT = 2 << 30            # likewise for what its results would occupy at once
-TRIE_LIMIT = 200_000            # known steps after which all is forgotten, to bound memory
+TRIE_LIMIT = 60_000             # known steps (about 2 kB each) after which all is forgotten
 
 
 class Operation:
@@ -103,6 +103,8 @@ class Trace:
     def __init__(self):
         if trie.size > TRIE_LIMIT:
             trie.clear()
+            from .execute import programs
+            programs[:] = [known for known in programs if known.executable is not None]
         self.root = trie.root
         self.cursor = trie.root
         self.values: list[Value] = []              # by slot: leaves and results
@@ -195,13 +197,15 @@ class Trace:
         """Run this program and give its living values memory; begin a new one."""
         if state.trace is self:
             state.trace = Trace()
-        if self.cursor is not self.root:
-            from .execute import execute
-            execute(self)
-        for value in self.values:
-            if value.trace is self:
-                value.trace = None
-        self.values = []
+        try:
+            if self.cursor is not self.root:
+                from .execute import execute
+                execute(self)
+        finally:
+            for value in self.values:
+                if value.trace is self:
+                    value.trace = None
+            self.values = []
 
 
 NUMBER_TYPES = {bool: dtypes.bool_, int: dtypes.int64, float: dtypes.float64,
