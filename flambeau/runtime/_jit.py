@@ -6,8 +6,8 @@ that are not there are compiled in parallel; all of them are then linked by one 
 costs 0.05 ms an object (an engine each would cost 0.9 ms, LLJIT 0.16 ms).
 
 llvmlite guards every call into LLVM with one lock, so that threads would take turns. LLVM itself
-only asks that a context stays with one thread, so parsing, optimizing and code generation, each in a
-context of its own, go around that lock (measured: 1.8 times the kernels a second on two cores).
+only asks that a context stays with one thread: parsing, optimizing and code generation
+in contexts of their own go around that lock (measured: 1.8 times the kernels a second on two cores).
 
 Pipelines: "standard" is LLVM's function simplification at O1 (common subexpressions, hoisting,
 instruction combining; no unrolling, no vectorizing); "light", for kernels that are written out as
@@ -270,10 +270,7 @@ def _new_context(llvm):
     return llvm.ContextRef(create(ctypes.c_bool(True)))
 
 
-def _after_fork_in_child():
-    global _lock
-    _lock = threading.RLock()  # a thread that is gone may have held it
-
-
+# a fork waits until nothing is being compiled, so that the child finds LLVM's state whole
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release,
+                        after_in_child=_lock.release)

@@ -117,8 +117,10 @@ class Program:
 
     def run_timed(self, bases):
         """Runs the kernels and returns the seconds each took, in order."""
+        if not _has_posix_threads():
+            raise NotImplementedError("kernel times need clock_gettime, which this system lacks")
         times = np.zeros(len(self.calls) + 1, np.int64)
-        with _timing_lock:
+        with _lock:
             self._header[4] = times.ctypes.data
             try:
                 self.run(bases)
@@ -209,8 +211,8 @@ class _Pool:
 _API = {"lock": "pthread_mutex_lock", "unlock": "pthread_mutex_unlock",
         "wait": "pthread_cond_wait", "signal": "pthread_cond_signal", "clock": "clock_gettime",
         "yield": "sched_yield"}
-_lock = threading.Lock()
-_timing_lock = threading.Lock()
+# reentrant, so that a signal handler or finalizer that interrupts `run` may run programs too
+_lock = threading.RLock()
 _pool = None
 _wanted_threads = None
 _code = None
@@ -308,14 +310,10 @@ def set_num_threads(number):
 
 
 def _forget_after_fork():
-    """In a forked child: the threads are gone, and locks may be held by threads that are."""
-    global _lock, _timing_lock, _pool
-    if _pool is not None:
-        _leaked.append(_pool)
-    _lock, _timing_lock, _pool = threading.Lock(), threading.Lock(), None
-
-
-_leaked = []
+    """In a forked child, where the pool's threads do not exist."""
+    global _pool
+    _pool = None
+    _lock.release()
 
 
 def _stop_at_exit():
@@ -331,4 +329,6 @@ def _stop_at_exit():
 
 atexit.register(_stop_at_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)
+    # a fork waits for the running program
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release,
+                        after_in_child=_forget_after_fork)

@@ -4,8 +4,8 @@ One task at a time is shared out. The caller cuts the chunks into one range for 
 them to the threads' slots, raises `epoch`, and takes part itself; a thread takes chunks from the
 front of its own range (so that it meets the same data in every task of a program, which stays in
 its core's cache), then steals from the back of the others'. A slot packs (first, last) in 64 bits,
-and changes by compare-and-swap: whoever succeeds owns a chunk of the running task, since a task ends
-only when all its chunks are done, and so a thread that comes late finds nothing and harms nothing.
+and changes by compare-and-swap: whoever succeeds owns a chunk of the running task, since a task
+ends only when all its chunks are done; a thread that comes late finds nothing and harms nothing.
 Nobody waits for a thread that took no chunk.
 """
 

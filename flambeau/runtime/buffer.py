@@ -7,6 +7,7 @@ Size classes lie 12.5 to 25 % apart. Blocks of 4 MB and more are aligned to 2 MB
 """
 
 import mmap
+import os
 import threading
 
 import numpy as np
@@ -219,7 +220,12 @@ def set_pool_limit(nbytes):
 
 
 def release_pool():
-    """Gives all free memory back to the operating system, slabs of small blocks excepted."""
+    """Gives all free memory back to the operating system."""
     with _pool.lock:
         _pool.collect()
         _pool.trim(0)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_pool.lock.acquire, after_in_parent=_pool.lock.release,
+                        after_in_child=_pool.lock.release)
