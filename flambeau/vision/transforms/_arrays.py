@@ -11,6 +11,7 @@ import functools
 import numpy as np
 
 import flambeau
+from flambeau.tensor import from_array
 
 MAX_VALUES = {
     "uint8": 255,
@@ -49,4 +50,4 @@ def as_array(image: flambeau.Tensor) -> np.ndarray:
 
 def as_tensor(array: np.ndarray) -> flambeau.Tensor:
     """A tensor of its own for a result; never an unrecorded view of another tensor's memory."""
-    return flambeau.from_numpy(array if array.flags.c_contiguous else np.ascontiguousarray(array))
+    return from_array(array)

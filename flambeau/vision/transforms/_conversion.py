@@ -53,7 +53,7 @@ def to_tensor(pic) -> Tensor:
     planes = array.transpose(2, 0, 1)
     if planes.dtype == np.uint8:
         table = _UNIT[numpy_dtype(flambeau.get_default_dtype())]
-        return flambeau.from_numpy(table.take(planes))
+        return as_tensor(table.take(planes))
     if isinstance(pic, np.ndarray) and planes.flags.c_contiguous:
         return flambeau.from_numpy(planes)  # shares memory, as in PyTorch
     return as_tensor(planes)

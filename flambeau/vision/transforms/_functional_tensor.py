@@ -340,9 +340,9 @@ def normalize(image: Tensor, mean, std, inplace: bool = False) -> Tensor:
     if recorded:
         mean, std = (flambeau.from_numpy(v.copy()).to(dtype) for v in (mean, std))
         return image.sub_(mean).div_(std) if inplace else (image - mean) / std
-    array = np.subtract(image.numpy(), mean)
+    array = np.subtract(image._array(), mean)
     array /= std
-    return flambeau.from_numpy(array)
+    return as_tensor(array)
 
 
 def erase(

@@ -186,3 +186,48 @@ def test_damaged_idx(tmp_path):
     path.write_bytes(idx(IMAGES.astype(np.int16)))
     with pytest.raises(TypeError, match="x should be of dtype torch.uint8 instead of torch.int16"):
         mnist.read_image_file(path)
+
+
+@pytest.mark.parametrize(
+    "transform, at_once",
+    [
+        (transforms.ToTensor(), True),
+        (transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1,), (0.3,))]), True),
+        (transforms.Compose([transforms.ToTensor(), transforms.Lambda(lambda x: x * 2)]), False),
+        (transforms.Compose([transforms.Resize(14), transforms.ToTensor()]), False),
+        (transforms.PILToTensor(), False),
+    ],
+)
+def test_batches_are_what_samples_give(tmp_path, transform, at_once):
+    write_raw(tmp_path, "MNIST")
+    data = datasets.MNIST(tmp_path, transform=transform)
+    assert (data._collated_batch([0, 1]) is not None) is at_once
+    part = torch.utils.data.Subset(data, [4, 0, 6, 2, 1])
+    for images, labels in torch.utils.data.DataLoader(part, 5):
+        samples = [part[i] for i in range(5)]
+        expected = torch.stack([image for image, _ in samples])
+        assert images.dtype is expected.dtype and images.shape == expected.shape
+        assert (images == expected).all() and labels.tolist() == [n for _, n in samples]
+        assert labels.dtype is torch.int64
+    with pytest.raises(IndexError):
+        list(torch.utils.data.DataLoader(data, batch_sampler=[[0, 99]]))
+
+
+def test_batches_follow_what_the_user_changes(tmp_path):
+    write_raw(tmp_path, "MNIST")
+    data = datasets.MNIST(tmp_path, transform=transforms.ToTensor())
+    data.targets = torch.arange(7) + 10
+    data.data = data.data * 0
+    images, labels = next(iter(torch.utils.data.DataLoader(data, 7)))
+    assert images.sum().item() == 0 and labels.tolist() == list(range(10, 17))
+    data.target_transform = lambda label: -label
+    _, labels = next(iter(torch.utils.data.DataLoader(data, 2)))
+    assert labels.tolist() == [-10, -11]
+
+    class Own(datasets.MNIST):
+        def __getitem__(self, index):
+            return index
+
+    os.rename(tmp_path / "MNIST", tmp_path / "Own")
+    batches = torch.utils.data.DataLoader(Own(tmp_path, transform=transforms.ToTensor()), 3)
+    assert next(iter(batches)).tolist() == [0, 1, 2]
