@@ -1,34 +1,16 @@
 """``torch.nn``: modules, their functions, parameters, initialisation and utilities."""
-from . import functional, init, modules, parallel, utils
+from . import attention, functional, init, modules, parallel, parameter, utils
 from .modules import *  # noqa: F403
 from .modules import __all__ as _module_names
 from .parallel import DataParallel
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
-__all__ = sorted([
-    *(name for name in _module_names if not name.startswith("register_")),
-    "Buffer",
-    "DataParallel",
-    "Parameter",
-    "UninitializedBuffer",
-    "UninitializedParameter",
-    "attention",
-    "factory_kwargs",
-    "functional",
-    "init",
-    "modules",
-    "parallel",
-    "parameter",
+__all__ = [
+    "Buffer", "DataParallel", "Parameter", "UninitializedBuffer", "UninitializedParameter",
+    "attention", "factory_kwargs", "functional", "init", "modules", "parallel", "parameter",
     "utils",
-])
-
-
-def __getattr__(name):
-    if name == "attention":
-        import importlib
-
-        return importlib.import_module(".attention", __name__)
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+]
+__all__ += [name for name in _module_names if not name.startswith("register_")]
 
 
 def factory_kwargs(kwargs):

@@ -3,7 +3,6 @@ import collections.abc
 from itertools import repeat
 
 
-
 def _ntuple(n, name="parse"):
     def parse(x):
         if isinstance(x, collections.abc.Iterable):

@@ -230,7 +230,7 @@ def glu(input: Tensor, dim: int = -1):
     return p.mul(first, p.sigmoid(slice_dim(input, dim, size // 2, size)))
 
 
-# ---- with random factors, drawn by the caller -------------------------------------------------------
+# ---- with random factors, drawn by the caller ----
 
 
 @_activation

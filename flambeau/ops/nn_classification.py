@@ -182,7 +182,7 @@ def _of_indices(logs, target, weight, dim, ignore_index, reduction, smoothing):
     return p.add(p.mul(loss, rest), p.mul(spread_out, part))
 
 
-# ---- margins -------------------------------------------------------------------------------------
+# ---- margins ----
 
 
 def _rows(input, target, name):

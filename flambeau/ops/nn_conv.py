@@ -69,7 +69,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     return shifted(out, bias, out.ndim - 1)
 
 
-# ---- convolutions --------------------------------------------------------------------------------
+# ---- convolutions ----
 
 
 def _batched(input, dims: int, name: str):

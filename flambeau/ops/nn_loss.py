@@ -55,7 +55,7 @@ def _weighted(value, weight):
     return p.mul(expand_to(value, shape), expand_to(cast(weight, value.dtype), shape))
 
 
-# ---- differences ---------------------------------------------------------------------------------
+# ---- differences ----
 
 
 @_loss
@@ -124,7 +124,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     return _reduce_by_weight(p.where(near, inner, outer), weight, reduction)
 
 
-# ---- likelihoods ---------------------------------------------------------------------------------
+# ---- likelihoods ----
 
 
 @_loss
@@ -244,7 +244,7 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor, full: bool = F
     return reduce_loss(value, reduction)
 
 
-# ---- margins -------------------------------------------------------------------------------------
+# ---- margins ----
 
 
 @_loss
@@ -330,8 +330,8 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
     if target.ndim not in (0, 1):
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
     if input1.ndim != target.ndim + 1 or input2.ndim != target.ndim + 1:
-        raise RuntimeError(f"{target.ndim}D target tensor expects {target.ndim + 1}D input tensors, "
-                           f"but found inputs with sizes {list(input1.shape)} and "
+        raise RuntimeError(f"{target.ndim}D target tensor expects {target.ndim + 1}D input "
+                           f"tensors, but found inputs with sizes {list(input1.shape)} and "
                            f"{list(input2.shape)}.")
     a, b = operands(input1, input2)
     dims = (a.ndim - 1,)
@@ -348,7 +348,7 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
     return reduce_loss(p.add(near, far), reduction)
 
 
-# ---- distances -----------------------------------------------------------------------------------
+# ---- distances ----
 
 
 def _distance(a, b, power, eps):

@@ -130,7 +130,7 @@ def instance_norm_train(input: Tensor, running_mean: Tensor | None, running_var:
     return tuple(results)
 
 
-# ---- over the last dimensions ---------------------------------------------------------------------
+# ---- over the last dimensions ----
 
 
 def _last_dims(input, normalized_shape, star):
@@ -238,7 +238,7 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None,
     return cast(scaled(p.reshape(out, shape=x.shape), weight, bias), input.dtype)
 
 
-# ---- neighbours and norms --------------------------------------------------------------------------
+# ---- neighbours and norms ----
 
 
 @operation(method=False, namespace="nn.functional")

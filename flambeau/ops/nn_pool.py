@@ -12,7 +12,7 @@ __all__ = ["adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "fractional_max
            "max_pool", "max_pool_with_indices", "max_unpool"]
 
 
-# ---- windows -------------------------------------------------------------------------------------
+# ---- windows ----
 
 
 def _per_dim(value, dims: int, name: str, argument: str) -> tuple[int, ...]:
@@ -90,7 +90,7 @@ def _max_windows(input, kernel_size, stride, padding, dilation, ceil_mode, dims)
     return _windows(input, size, stride, padding, dilation, ceil_mode, name)[0]
 
 
-# ---- maximum --------------------------------------------------------------------------------------
+# ---- maximum ----
 
 
 @operation(method=False, namespace="nn.functional")
@@ -129,7 +129,7 @@ def max_unpool(input: Tensor, indices: Tensor, output_size: tuple):
     return p.reshape(flat, shape=lead + tuple(output_size))
 
 
-# ---- averages -------------------------------------------------------------------------------------
+# ---- averages ----
 
 
 def _counts(attrs, counts, spatial, padding, include_pad, lead):
@@ -201,7 +201,7 @@ def lp_pool(input: Tensor, dims: int, norm_type: Number, kernel_size: Any, strid
     return p.pow(p.mul(p.sign(total), p.relu(p.abs(total))), root)
 
 
-# ---- adaptive -------------------------------------------------------------------------------------
+# ---- adaptive ----
 
 
 def _check_adaptive(input, output_size, name, colon=""):

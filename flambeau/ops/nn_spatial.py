@@ -16,7 +16,7 @@ def _nn(body):
     return operation(method=False, namespace="_nn")(body)
 
 
-# ---- padding --------------------------------------------------------------------------------------
+# ---- padding ----
 
 
 @_nn
@@ -112,7 +112,7 @@ def _circular(x, dim, low, high, input, pad):
 _PAD_DIM = {"reflect": _reflect, "replicate": _replicate, "circular": _circular}
 
 
-# ---- shuffles --------------------------------------------------------------------------------------
+# ---- shuffles ----
 
 
 @operation(method=False, namespace="nn.functional")
@@ -174,7 +174,7 @@ def channel_shuffle(input: Tensor, groups: int):
     return p.reshape(x, shape=input.shape)
 
 
-# ---- sliding blocks --------------------------------------------------------------------------------
+# ---- sliding blocks ----
 
 
 def _pair(value):
@@ -261,7 +261,7 @@ def fold(input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, p
     return p.reshape(out, shape=out.shape[1:]) if input.ndim == 2 else out
 
 
-# ---- resampling ------------------------------------------------------------------------------------
+# ---- resampling ----
 
 
 @_nn

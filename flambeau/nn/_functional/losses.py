@@ -39,7 +39,7 @@ def nll_loss(
     input, target, weight=None, size_average=None, ignore_index=-100, reduce=None,
     reduction="mean",
 ):
-    """``-weight[target] * input[target]`` for log-probabilities; see :class:`flambeau.nn.NLLLoss`."""
+    """``-weight[target] * input[target]`` for log-probabilities ``input``."""
     reduction = _reduction(size_average, reduce, reduction)
     return classes.nll_loss(input, target, weight, ignore_index, reduction)
 

@@ -1,4 +1,4 @@
-"""Moving and converting a module's tensors: ``to`` and its short forms, built on ``Module._apply``."""
+"""Moving and converting a module's tensors: ``to`` and its short forms, over ``_apply``."""
 import warnings
 
 import flambeau

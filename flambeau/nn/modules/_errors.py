@@ -1,4 +1,4 @@
-"""Names the module in which an error arose: used by ``Module.__call__`` on the way out of a failed call.
+"""Names the module in which an error arose, on the way out of a failed ``Module.__call__``.
 
 Nothing here runs while calls succeed.  The innermost module appends one line to the message; every
 enclosing module then lengthens the path in that line.

@@ -75,7 +75,8 @@ class StateDictMethods:
 
     def _save_to_state_dict(self, destination, prefix, keep_vars):
         persistent = (
-            item for item in self._buffers.items() if item[0] not in self._non_persistent_buffers_set
+            (name, buffer) for name, buffer in self._buffers.items()
+            if name not in self._non_persistent_buffers_set
         )
         for name, tensor in itertools.chain(self._parameters.items(), persistent):
             if tensor is not None:
@@ -297,7 +298,8 @@ class StateDictMethods:
             if child is not None:
                 child_prefix = f"{prefix}{name}."
                 child_state = OrderedDict(
-                    (key, value) for key, value in state_dict.items() if key.startswith(child_prefix)
+                    (key, value) for key, value in state_dict.items()
+                    if key.startswith(child_prefix)
                 )
                 StateDictMethods._load_tree(
                     child, child_state, child_prefix, metadata, assign, missing, unexpected, errors

@@ -1,4 +1,4 @@
-"""Walking the tree of modules: the ``named_*`` iterators and look-up by dotted name of ``Module``."""
+"""Walking the tree of modules: the ``named_*`` iterators and look-up by dotted name."""
 
 
 class TraversalMethods:

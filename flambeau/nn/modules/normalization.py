@@ -113,7 +113,7 @@ class LayerNorm(_ShapeNorm):
 
 
 class RMSNorm(_ShapeNorm):
-    """Divide by the root mean square of the last dimensions: ``x / sqrt(mean(x^2) + eps) * weight``.
+    """Divide by the root mean square: ``x / sqrt(mean(x^2) + eps) * weight``.
 
     ``eps=None`` stands for the dtype's machine epsilon.
 

@@ -168,7 +168,9 @@ class RNNBase(Module):
             input, batch_sizes, sorted_indices, unsorted_indices = packed
         else:
             if input.dim() not in (2, 3):
-                raise ValueError(f"{name}: Expected input to be 2D or 3D, got {input.dim()}D instead")
+                raise ValueError(
+                    f"{name}: Expected input to be 2D or 3D, got {input.dim()}D instead"
+                )
             unbatched = input.dim() == 2
             if unbatched:
                 input = input.unsqueeze(0 if self.batch_first else 1)
@@ -374,7 +376,8 @@ class RNNCellBase(Module):
     def _check_dims(self, tensor, what):
         if tensor.dim() not in (1, 2):
             raise ValueError(
-                f"{type(self).__name__}: Expected {what} to be 1D or 2D, got {tensor.dim()}D instead"
+                f"{type(self).__name__}: Expected {what} to be 1D or 2D, got {tensor.dim()}D "
+                "instead"
             )
 
     def _step(self, input, states):
