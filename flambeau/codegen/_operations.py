@@ -53,10 +53,20 @@ class Operations:
 
     def fma(self, a, b, c):
         """a * b + c, in one instruction and rounded once where the CPU has it (`_cpu.has_fma`)."""
-        values = [v for v in (a, b, c) if not isinstance(v, (int, float))]
-        lead = next((v for v in values if v.type.lanes), values[0])
-        name = "fma" if _cpu.has_fma() else "fmuladd"
-        return self.intrinsic(name, lead.type, [self.like(lead, v) for v in (a, b, c)])
+        try:
+            alike = a.type is b.type and b.type is c.type
+        except AttributeError:  # a Python number among them
+            alike = False
+        if not alike:
+            values = [v for v in (a, b, c) if not isinstance(v, (int, float))]
+            lead = next((v for v in values if v.type.lanes), values[0])
+            a, b, c = (self.like(lead, v) for v in (a, b, c))
+        type = a.type
+        name = f"llvm.{'fma' if _cpu.has_fma() else 'fmuladd'}.{type.mangled}"
+        self.module.declare(name, type, (type, type, type))
+        # spelt out, since most instructions of most kernels are made here
+        return self.value(f"call {type.name} @{name}({type.name} {a.text}, {type.name} {b.text}, "
+                          f"{type.name} {c.text})", type)
 
     def neg(self, a):
         """-a."""

@@ -27,11 +27,13 @@ def _host():
     return llvm.get_host_cpu_name(), found
 
 
+@functools.cache
 def is_x86():
     """Whether the machine is x86."""
     return platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 
 
+@functools.cache
 def is_arm64():
     """Whether the machine is a 64-bit ARM."""
     return platform.machine().lower() in ("arm64", "aarch64")
@@ -86,11 +88,13 @@ def features():
     return ",".join(("+" if on else "-") + key for key, on in sorted(_enabled().items()))
 
 
+@functools.cache
 def has_fma():
     """Whether a fused multiply-add is an instruction (always on ARM64)."""
     return bool(_enabled().get("fma")) if is_x86() else True
 
 
+@functools.cache
 def has_half_conversion():
     """Whether converting float16 is an instruction (F16C; always on ARM64)."""
     return bool(_enabled().get("f16c")) if is_x86() else True

@@ -6,8 +6,8 @@ that are not there are compiled in parallel; all of them are then linked by one 
 costs 0.05 ms an object (an engine each would cost 0.9 ms, LLJIT 0.16 ms).
 
 llvmlite guards every call into LLVM with one lock, so that threads would take turns. LLVM itself
-only asks that a context stays with one thread: parsing, optimizing and code generation
-in contexts of their own go around that lock (measured: 1.8 times the kernels a second on two cores).
+only asks that a context stays with one thread: parsing, optimizing and code generation in contexts
+of their own go around that lock (measured: 1.8 times the kernels a second on two cores).
 
 Pipelines: "standard" is LLVM's function simplification at O1 (common subexpressions, hoisting,
 instruction combining; no unrolling, no vectorizing); "light", for kernels that are written out as

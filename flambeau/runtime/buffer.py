@@ -157,7 +157,7 @@ class Buffer:
         self = cls.__new__(cls)
         self.nbytes = array.nbytes
         self._size, self._block = 0, array
-        self.pointer = array.ctypes.data
+        self.pointer = array.__array_interface__["data"][0]  # half the cost of .ctypes.data
         return self
 
     def array(self, dtype, shape, strides=None, offset=0):

@@ -39,8 +39,8 @@ def prefix_kernel():
     f = Module(name).kernel(name)
     with f.loop(f.begin, f.end) as loop:
         source = f.pointer_arg(0)
-        total = f.load(I64, source, loop.index) + f.load(I64, source, (loop.index + 7) % f.int_arg(2))
-        f.store(total, f.pointer_arg(1), loop.index)
+        other = f.load(I64, source, (loop.index + 7) % f.int_arg(2))
+        f.store(f.load(I64, source, loop.index) + other, f.pointer_arg(1), loop.index)
     return name, f.module.text()
 
 
