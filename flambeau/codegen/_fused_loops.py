@@ -14,7 +14,7 @@ from .fused_operations import (emit_constant_bits, emit_operation, load_element,
 from .reducers import Reducer
 from ..runtime import _cpu
 
-__all__ = ["write_kernel"]
+__all__ = ["write_epilogue", "write_kernel"]
 
 COLUMN_UNROLL = 4
 
@@ -29,10 +29,13 @@ class _Unit:
 
 
 class _Writer:
-    def __init__(self, plan):
+    def __init__(self, plan, f=None, slot=0):
         self.plan = plan
-        self.module = Module(plan.name)
-        self.f = self.module.kernel(plan.name)
+        if f is None:
+            self.module = Module(plan.name)
+            f = self.module.kernel(plan.name)
+        self.f = f
+        self.slot = slot      # where the plan's slots begin in the argument table
         self.lanes = _cpu.vector_width()
         self.masked_tail = self.lanes == 16     # narrower machines have no cheap masked access
         self.scopes: list[dict] = [{}]
@@ -43,6 +46,12 @@ class _Writer:
         self.nested = {c: plan.in_nest(c) for c in plan.cells}
         self.phases = 1 + max((c.phase for c in plan.cells), default=0)
         self.position = {c: i for i, c in enumerate(plan.cells)}
+
+    def int_arg(self, slot):
+        return self.f.int_arg(self.slot + slot)
+
+    def pointer_arg(self, slot, unique=False):
+        return self.f.pointer_arg(self.slot + slot, unique=unique)
 
     # ---- scopes ---------------------------------------------------------------------------------
 
@@ -78,7 +87,7 @@ class _Writer:
             done = done + ((k, strides[k]),)
             found = self.find(("offset", done))
             if found is None:
-                term = self.index[k] * self.f.int_arg(strides[k])
+                term = self.index[k] * self.int_arg(strides[k])
                 found = term if total is None else total + term
                 self.scopes[-1][("offset", done)] = found
             total = found
@@ -95,14 +104,14 @@ class _Writer:
                 continue
             term = self.get(cell, unit, False)
             if factor != 1:
-                term = term * f.int_arg(factor)
+                term = term * self.int_arg(factor)
             offset = term if offset is None else offset + term
-        pointer = f.pointer_arg(access.pointer, unique=access.unique)
+        pointer = self.pointer_arg(access.pointer, access.unique)
         lane = access.lane
         if lane != 0:
             first = self.units[unit].first
             if lane != 1:
-                lane = f.int_arg(lane)
+                lane = self.int_arg(lane)
                 first = first * lane
             offset = first if offset is None else offset + first
         return pointer, f.i64(0) if offset is None else offset, lane, laned_values
@@ -110,41 +119,41 @@ class _Writer:
     def affine_value(self, plan, unit, bits, wide):
         """An affine index as an integer of `bits` bits, scalar or one for each lane."""
         f = self.f
-        total = f.int_arg(plan.constant)
+        total = self.int_arg(plan.constant)
         step = None
         for k, factor in plan.terms:
             if k == self.plan.lane_loop:
                 step = factor
                 continue
             term = self.index[k]
-            total = total + (term if factor == 1 else term * f.int_arg(factor))
+            total = total + (term if factor == 1 else term * self.int_arg(factor))
         laned_values = []
         for cell, factor in plan.values:
             if self.laned[cell]:
                 laned_values.append((cell, factor))
                 continue
             term = self.get(cell, unit, False)
-            total = total + (term if factor == 1 else term * f.int_arg(factor))
+            total = total + (term if factor == 1 else term * self.int_arg(factor))
         if step is not None:
             first = self.units[unit].first
-            total = total + (first if step == 1 else first * f.int_arg(step))
+            total = total + (first if step == 1 else first * self.int_arg(step))
         type = I32 if bits == 32 else I64
         lanes = self.units[unit].lanes if wide else 0
         if not lanes:
             for cell, factor in laned_values:
                 term = self.get(cell, unit, False)
-                total = total + (term if factor == 1 else term * f.int_arg(factor))
+                total = total + (term if factor == 1 else term * self.int_arg(factor))
             return f.cast(total, type)
         value = f.splat(f.cast(total, type), lanes)
         if step is not None:
             line = f.iota(vector(type, lanes))
             if step != 1:
-                line = line * f.splat(f.cast(f.int_arg(step), type), lanes)
+                line = line * f.splat(f.cast(self.int_arg(step), type), lanes)
             value = value + line
         for cell, factor in laned_values:
             term = f.cast(self.get(cell, unit, True), type)
             if factor != 1:
-                term = term * f.splat(f.cast(f.int_arg(factor), type), lanes)
+                term = term * f.splat(f.cast(self.int_arg(factor), type), lanes)
             value = value + term
         return value
 
@@ -169,11 +178,11 @@ class _Writer:
         if op == "constant":
             slot = plan.constant_slot.get(cell)
             if slot is not None:
-                return emit_constant_bits(f, cell.dtype, slot)
+                return emit_constant_bits(f, cell.dtype, self.slot + slot)
             return f.constant(register_type(cell.dtype), cell.attrs)
         if op == "scalar":
-            pointer = f.pointer_arg(plan.scalars)
-            at = f.int_arg(plan.extra_slot[cell])
+            pointer = self.pointer_arg(plan.scalars)
+            at = self.int_arg(plan.extra_slot[cell])
             type = register_type(cell.dtype)
             if cell.dtype.category == 2:
                 return f.cast(f.load(F64, pointer, at), type)
@@ -186,7 +195,7 @@ class _Writer:
             result = None
             for index, extent in zip(plan.index_plan[cell], plan.extra_slot[cell]):
                 value = self.affine_value(index, u, index.bits, laned)
-                limit = f.cast(f.int_arg(extent), value.type.element)
+                limit = f.cast(self.int_arg(extent), value.type.element)
                 if value.type.lanes:
                     limit = f.splat(limit, value.type.lanes)
                 inside = f.compare("ult", value, limit)
@@ -194,6 +203,8 @@ class _Writer:
             return result
         if op == "checked":
             return self.write_checked(cell, u, lanes)
+        if op == "given":
+            return self.given
         values = [self.get(o, u, laned) for o in cell.operands]
         return emit_operation(f, cell, values)
 
@@ -234,7 +245,7 @@ class _Writer:
         for value, factor in laned_values:
             term = self.get(value, u, True)
             if factor != 1:
-                term = term * f.splat(f.int_arg(factor), lanes)
+                term = term * f.splat(self.int_arg(factor), lanes)
             indices = indices + term
         raw = f.gather(full, f.at(pointer, first, type), indices, mask)
         return load_element(f, cell.dtype, raw)
@@ -250,14 +261,14 @@ class _Writer:
         f = self.f
         extent_slot, flag_slot = self.plan.extra_slot[cell]
         value = self.get(cell.operands[0], u, self.laned[cell])
-        extent = f.int_arg(extent_slot)
+        extent = self.int_arg(extent_slot)
         limit = f.splat(extent, lanes) if lanes else extent
         outside = f.compare("uge", value, limit)
         mask = self.units[u].mask if lanes else None
         if mask is not None:
             outside = outside & mask
         found = f.any(outside)
-        flags = f.pointer_arg(self.plan.flags)
+        flags = self.pointer_arg(self.plan.flags)
         with f.if_(found):
             # the value itself, plus one bit that says a flag was raised
             bad = value
@@ -265,7 +276,7 @@ class _Writer:
                 worst = f.select(outside, value, f.constant(value.type, 0))
                 low = f.reduce_min(worst)
                 bad = f.select(f.lt(low, 0), low, f.reduce_max(worst))
-            at = f.int_arg(flag_slot)
+            at = self.int_arg(flag_slot)
             f.store(f.i64(1), flags, at * 2)
             f.store(bad, flags, at * 2 + 1)
         zero = f.constant(value.type, 0)
@@ -302,7 +313,7 @@ class _Writer:
             self.scopes.append({})
             row, block = items.index, None
             if plan.shape != "rows":
-                blocks = f.int_arg(plan.block_slots[1])
+                blocks = self.int_arg(plan.block_slots[1])
                 row = f.binary("udiv", items.index, blocks)
                 block = items.index - row * blocks
             self.split_row(row)
@@ -320,7 +331,7 @@ class _Writer:
         """The indices of the outer parallel loops from the number of the row."""
         f, outer = self.f, self.plan.outer
         for k in reversed(outer[1:]):
-            extent = f.int_arg(self.plan.extent_slot[k])
+            extent = self.int_arg(self.plan.extent_slot[k])
             rest = f.binary("udiv", row, extent)
             self.index[k] = row - rest * extent
             row = rest
@@ -346,8 +357,8 @@ class _Writer:
 
     def write_block(self, block):
         f, plan = self.f, self.plan
-        size = f.int_arg(plan.block_slots[0])
-        extent = f.int_arg(plan.extent_slot[plan.lane_loop])
+        size = self.int_arg(plan.block_slots[0])
+        extent = self.int_arg(plan.extent_slot[plan.lane_loop])
         begin = block * size
         end = f.min_int(begin + size, extent)
         lanes, unroll = self.lanes, COLUMN_UNROLL if plan.shape == "columns" else 1
@@ -467,7 +478,7 @@ class _Writer:
             return self.turn(work, accumulators, range(len(self.units)))
         k = plan.reduce_nest[level]
         flat, rebuild = _flatten(accumulators)
-        with f.loop(0, f.int_arg(plan.extent_slot[k]), carried=flat, at_least_once=True) as loop:
+        with f.loop(0, self.int_arg(plan.extent_slot[k]), carried=flat, at_least_once=True) as loop:
             self.scopes.append({})
             self.index[k] = loop.index
             inner = plan.level[k]
@@ -506,7 +517,7 @@ class _Writer:
         """The lane loop of a row: unrolled vectors, then single ones under a mask."""
         plan, f, lanes = self.plan, self.f, self.lanes
         wide = plan.unroll if work[0] else 1
-        extent = f.int_arg(plan.extent_slot[plan.lane_loop])
+        extent = self.int_arg(plan.extent_slot[plan.lane_loop])
         step = wide * lanes
         whole = extent & -step
         before = self.units
@@ -539,6 +550,22 @@ class _Writer:
         return accumulators
 
 
+    # ---- epilogues ------------------------------------------------------------------------------
+
+    def write_epilogue(self, value, row, column, mask):
+        """The stores of an epilogue other than the product's own; returns what that stores."""
+        plan = self.plan
+        self.index_order = plan.outer
+        self.given = value
+        self.units = [_Unit(column, mask, value.type.lanes)]
+        self.split_row(row)
+        self.write_cells(plan.cells)
+        for i, (access, cell) in enumerate(plan.stores):
+            if i != plan.main_store:
+                self.write_store(access, cell, 0)
+        return self.get(plan.main, 0, True)
+
+
 def _flatten(accumulators):
     """Nested accumulators as a flat list, and the way back."""
     sizes = [[len(a) for a in row] for row in accumulators]
@@ -553,3 +580,8 @@ def _flatten(accumulators):
 def write_kernel(plan) -> str:
     """The IR text of a planned kernel."""
     return _Writer(plan).write()
+
+
+def write_epilogue(plan, f, value, row, column, mask, slot):
+    """Writes an epilogue's instructions into the function `f` of a product's kernel."""
+    return _Writer(plan, f, slot).write_epilogue(value, row, column, mask)

@@ -25,9 +25,9 @@ from .. import dtypes
 from ..runtime import _cpu
 from .cells import Body, Cell, affine_range
 from .fused_operations import memory_type
-from .kernel_call import Integer, KernelCall, Pointer
+from .kernel_call import Epilogue, Integer, KernelCall, Pointer
 
-__all__ = ["Plan", "plan_fused"]
+__all__ = ["EpiloguePlan", "Plan", "plan_fused"]
 
 VERSION = 1
 COLUMN_UNROLL = 4
@@ -91,7 +91,7 @@ class Plan:
             for outer in live:
                 for inner in live:
                     if (outer == inner or outer not in extents or inner not in extents
-                            or self.atoms[outer].reduced != self.atoms[inner].reduced):
+                            or self._group(outer) != self._group(inner)):
                         continue
                     n = extents[inner]
                     if all(r.get(outer, 0) == r.get(inner, 0) * n for r in rows):
@@ -102,6 +102,10 @@ class Plan:
         self.extents = extents
         self.parallel = [k for k in extents if not self.atoms[k].reduced]
         self.reduced = [k for k in extents if self.atoms[k].reduced]
+
+    def _group(self, k):
+        """Loops of one group may be merged."""
+        return self.atoms[k].reduced
 
     def _choose_lanes(self):
         """The loop whose elements are neighbours in most accesses."""
@@ -351,6 +355,57 @@ class Plan:
 
     def __str__(self):
         return ir_text(self)
+
+
+class EpiloguePlan(Plan):
+    """A pointwise body that a product's kernel runs on each vector of its results.
+
+    `place` is the affine place of the product's element in memory, whose `columns` neighbours form
+    a row; `main` is the store that the product's kernel makes itself.
+    """
+
+    def __init__(self, body, pointer_of, scalars, flags, place, columns, main):
+        self.place, self.columns = place, columns
+        self.main_store = next(i for i, s in enumerate(body.stores) if s.buffer is main)
+        self.main = body.stores[self.main_store].cell
+        body = dataclasses.replace(body, aliased=_Everything())
+        super().__init__(body, pointer_of, scalars, flags)
+        self.name = "e" + self.name[6:]
+
+    def _all_indices(self):
+        yield self.place
+        yield from super()._all_indices()
+
+    def _group(self, k):
+        return next(c for a, c in self.place[1] if a == k) >= self.columns
+
+    def _choose_lanes(self):
+        order = sorted(((c, k) for k, c in self.place[1] if k in self.extents), reverse=True)
+        lanes = [k for c, k in order if c < self.columns]
+        if len(lanes) != 1 or dict(self.place[1])[lanes[0]] != 1:
+            raise ValueError("the columns of an epilogue are not one loop")
+        self.lane_loop, = lanes
+        self.lane_extent = self.extents[self.lane_loop]
+        self.outer = [k for c, k in order if c >= self.columns]
+        self.reduce_nest, self.reduced = [], []
+        self.shape = "pointwise"
+        self.level = {k: 0 for k in self.outer} | {self.lane_loop: 1}
+        self.lane_level = 1
+
+    def epilogue(self) -> Epilogue:
+        from ._fused_loops import write_epilogue
+
+        def emit(f, value, row, column, mask, slot):
+            return write_epilogue(self, f, value, row, column, mask, slot)
+        return Epilogue(f"{self.name}_{self.main_store}", emit,
+                        tuple(self.pointers) + tuple(Integer(n) for n in self.integers))
+
+
+class _Everything:
+    """A set that holds all: no pointer of an epilogue is promised to be unique."""
+
+    def __contains__(self, item):
+        return True
 
 
 _texts: dict[str, str] = {}

@@ -16,13 +16,14 @@ import sys
 import time
 
 from ..codegen import kernel_call
-from ..codegen.fused import plan_fused
+from ..codegen.cells import Store
+from ..codegen.fused import EpiloguePlan, plan_fused
 from ..runtime._pool import Integer, KernelCall, Pointer
 from .executable import Executable, KernelInfo, Native, NumpyCall
 from .ir import Node, check, format_graph, p, topological_order
 from .passes.assign_layouts import assign_layouts
 from .passes.lower_opaque import plan_opaque
-from .passes.partition import Cluster, Opaque, partition, row_major
+from .passes.partition import Cluster, columns_of, partition
 from .passes.plan_memory import Arena, last_readers
 from .passes.rewrite import rewrite
 from .passes.split_reductions import split_reductions
@@ -102,7 +103,7 @@ class _Compiler:
         self.partition = partition(self.outputs, self.layouts)
         steps = self.partition.steps
         self._place_ends(steps)
-        reads = [_reads(s) for s in steps]
+        reads = [s.reads for s in steps]
         last = last_readers(reads)
         blocks: dict[int, list] = {}
         segments: list = []
@@ -144,7 +145,7 @@ class _Compiler:
             if node.numel == 0:
                 self.places.setdefault(node, Pointer(0))
         self.output_sources: list = [None] * len(self.outputs)
-        last = last_readers([_reads(s) for s in steps])
+        last = last_readers([s.reads for s in steps])
         writer = {n: i for i, s in enumerate(steps) for n in s.results}
         free = {}
         for node in list(self.places):
@@ -169,8 +170,11 @@ class _Compiler:
             if len(leaves) != 1 or leaves[0].nbytes != node.nbytes:
                 continue
             leaf = leaves[0]
+            cluster = step if isinstance(step, Cluster) else step.epilogue
             if last.get(leaf, -1) > at or last.get(leaf, -1) == at and not (
-                    isinstance(step, Cluster) and _same_element(step, leaf, node)):
+                    cluster is not None and _same_element(cluster, leaf, node)
+                    and not (cluster is not step
+                             and any(v.base is leaf for v in step.operands))):
                 continue
             return index
         return None
@@ -192,7 +196,8 @@ class _Compiler:
             self.places[block] = Pointer(0, block[0])
             return block
 
-        calls = plan_opaque(step, self._pointer_of, allocate)
+        epilogue = self._epilogue(step) if step.epilogue is not None else None
+        calls = plan_opaque(step, self._pointer_of, allocate, epilogue)
         if calls is None:
             return None
         return [self._finish(c, step) for c in calls]
@@ -205,6 +210,20 @@ class _Compiler:
             operations=len(ops), alias=self._aliased(cluster))
         return plan_fused(body, self._pointer_of, kernel_call.Pointer(_SCALARS),
                           kernel_call.Pointer(_FLAGS))
+
+    def _epilogue(self, step):
+        """The epilogue of a product: its cluster, with the product's element given."""
+        cluster, node = step.epilogue, step.node
+        lowering = cluster.lowering
+        place = lowering.buffer_index(node, lowering.element_index(node))
+        cell = lowering.cells["load", node, place, None]
+        cell.op, cell.operands, cell.attrs = "given", (), None
+        body = lowering.body({n: n for n in cluster.stored})
+        if step.main is node:
+            body.stores.append(Store(node, place, cell))
+        plan = EpiloguePlan(body, self._pointer_of, kernel_call.Pointer(_SCALARS),
+                            kernel_call.Pointer(_FLAGS), place, columns_of(node), step.main)
+        return plan.epilogue()
 
     def _aliased(self, cluster):
         """The buffers of a kernel that share memory with a store of it."""
@@ -228,17 +247,13 @@ class _Compiler:
             else:
                 args.append(Integer(slot.value))
         nodes = step.members if isinstance(step, Cluster) else [step.node]
+        if not isinstance(step, Cluster) and step.epilogue is not None:
+            nodes = nodes + step.epilogue.members
         sites = tuple(dict.fromkeys(n.site for n in nodes if n.site))
         self.infos.append(KernelInfo(call.label, tuple(n.op for n in nodes), sites, call.flops,
                                      call.bytes, call.name, call.items))
         return KernelCall(call.name, str(call.ir_text), args, call.items, call.grain, call.scratch,
                           call.flops, call.bytes, call.label)
-
-
-def _reads(step):
-    if isinstance(step, Cluster):
-        return step.reads
-    return {v.base for v in step.operands}
 
 
 def _nodes(outputs):
@@ -260,7 +275,7 @@ def _label(cluster):
 def _same_element(cluster, leaf, node):
     """Whether a kernel reads of `leaf` only the element of `node` that it then writes."""
     lowering = cluster.lowering
-    if lowering.reduced:
+    if lowering.reduced or node not in lowering.anchors:
         return False
     place = lowering.buffer_index(node, lowering.anchors[node])
     stack = [lowering.cells[n, lowering.anchors[n], None] for n in cluster.members]
@@ -277,5 +292,3 @@ def _same_element(cluster, leaf, node):
         stack.extend(cell.operands)
     return True
 
-
-__all__ += ["Opaque", "row_major"]

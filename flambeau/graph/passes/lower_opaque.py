@@ -17,19 +17,21 @@ from .assign_layouts import in_planes, is_native_window
 __all__ = ["plan_opaque"]
 
 
-def plan_opaque(step, pointer_of, allocate):
-    """The calls for a step, or None."""
+def plan_opaque(step, pointer_of, allocate, epilogue=None):
+    """The calls for a step, or None; an epilogue is for contractions and convolutions alone."""
     planner = _PLANNERS.get(step.node.op)
     if planner is None:
         return None
-    return planner(step, pointer_of, allocate)
+    if epilogue is None:
+        return planner(step, pointer_of, allocate)
+    return planner(step, pointer_of, allocate, epilogue)
 
 
 def _operand(view, pointer_of):
     return pointer_of(view.base).shifted(view.offset * view.base.dtype.itemsize)
 
 
-def _contract(step, pointer_of, allocate):
+def _contract(step, pointer_of, allocate, epilogue=None):
     node, attrs = step.node, step.node.attrs
     if node.dtype.name not in ("float32", "float64"):
         return None
@@ -40,11 +42,12 @@ def _contract(step, pointer_of, allocate):
     if form is None:
         return None
     batch, m, n, k, a_strides, b_strides = form
-    out = Operand(pointer_of(node), (batch[1] * m * n, m * n, n, 1))
+    out = Operand(pointer_of(step.main or node), (batch[1] * m * n, m * n, n, 1))
     return plan_contract(
         batch=batch, m=m, n=n, k=k, a=Operand(_operand(va, pointer_of), a_strides),
         b=Operand(_operand(vb, pointer_of), b_strides), out=out, dtype=node.dtype.name,
-        allocate=allocate, label=f"contract {batch[0] * batch[1]}x{m}x{n}x{k}")
+        allocate=allocate, epilogue=epilogue,
+        label=f"contract {batch[0] * batch[1]}x{m}x{n}x{k}")
 
 
 # ---- convolutions -------------------------------------------------------------------------------
@@ -64,7 +67,7 @@ def _image_operand(view, pointer_of):
     return Operand(_operand(view, pointer_of), (s[0], *s[2:], s[1]))
 
 
-def _convolve(step, pointer_of, allocate):
+def _convolve(step, pointer_of, allocate, epilogue=None):
     node = step.node
     if not is_native_window(node):
         return None
@@ -75,8 +78,8 @@ def _convolve(step, pointer_of, allocate):
     weights = Operand(_operand(vw, pointer_of),
                       (s[0] * (w.shape[0] // shape.groups), s[0], s[1], *s[2:]))
     return plan_convolve(
-        shape, x=_image_operand(vx, pointer_of), w=weights, out=pointer_of(node),
-        allocate=allocate, label=f"convolve {_times(x.shape)} by {_times(w.shape)}")
+        shape, x=_image_operand(vx, pointer_of), w=weights, out=pointer_of(step.main or node),
+        allocate=allocate, epilogue=epilogue, label=f"convolve {_times(x.shape)} by {_times(w.shape)}")
 
 
 def _convolve_weight(step, pointer_of, allocate):

@@ -22,6 +22,9 @@ from .lower import MAX_BUFFERS, CannotLower, Lowering, SplitNeeded, reduced_dims
 __all__ = ["Cluster", "Opaque", "Partition", "View", "partition"]
 
 MAX_MEMBERS = 24
+MAX_STREAMS = 2           # arrays that an epilogue may read and write beside the product's own:
+#                           SGD's four in a weight gradient cost 1.5 times the kernel of their own
+MAX_EPILOGUE = 40         # cells of an epilogue, whose code is repeated in a tile
 FEW_ITEMS = 8             # a reduction with fewer rows than this is not worth following
 SMALL = 32_768            # elements that one thread may do alone
 _EXPENSIVE = frozenset(("exp", "log", "tanh", "erf", "erfc", "sigmoid", "pow", "sin", "cos", "log1p",
@@ -48,10 +51,23 @@ class Opaque:
 
     node: Node
     operands: list[View]
+    epilogue: Cluster | None = None     # runs on the results before they are stored
+    main: Node | None = None            # what is stored where the node's results would be
+    kept: bool = True                   # whether the node's own value is needed, too
 
     @property
     def results(self):
-        return [self.node]
+        if self.epilogue is None:
+            return [self.node]
+        return self.epilogue.stored + ([self.node] if self.kept else [])
+
+    @property
+    def reads(self):
+        """The kept nodes that are read."""
+        found = {v.base for v in self.operands}
+        if self.epilogue is not None:
+            found |= self.epilogue.reads - {self.node}
+        return found
 
 
 @dataclasses.dataclass(eq=False)
@@ -62,6 +78,7 @@ class Cluster:
     lowering: Lowering
     stored: list[Node] = dataclasses.field(default_factory=list)
     reads: set[Node] = dataclasses.field(default_factory=set)
+    product: Node | None = None         # a contraction whose epilogue this wants to be
 
     @property
     def results(self):
@@ -138,6 +155,7 @@ class _Attempt:
         self.kept |= self.anchors
         self._form_clusters()
         self._find_stores()
+        self._attach_epilogues()
         return Partition(self._ordered(), self.flags, self.aliases)
 
     # ---- anchors --------------------------------------------------------------------------------
@@ -248,6 +266,7 @@ class _Attempt:
         self.step_of: dict[Node, int] = {}
         self.ancestors: list[int] = []       # per step, the steps it needs as a bit mask
         self.cuts: set[Node] = set()
+        self.claimed: set[Node] = set()
         for node in self.order:
             if node in self.opaque:
                 self._place_opaque(node)
@@ -296,6 +315,13 @@ class _Attempt:
     def _place_anchor(self, node):
         needs = self._dependencies(node)
         at = sorted({self.step_of[n] for n in needs if n in self.step_of}, reverse=True)
+        product, lowering = self._product(node, needs), None
+        if product is not None:
+            lowering = self._new_lowering(node)
+            if lowering is not None and _reads_in_place(lowering, product):
+                self.claimed.add(product)
+                self._new_step(node, Cluster([node], lowering, product=product), needs)
+                return
         for candidate in at:
             step = self.steps[candidate]
             if isinstance(step, Cluster) and self._can_follow(candidate, at) \
@@ -303,13 +329,26 @@ class _Attempt:
                 self.step_of[node] = candidate
                 self._inherit(candidate, at)
                 return
-        lowering = self._new_lowering(node)
+        lowering = lowering or self._new_lowering(node)
         if lowering is None:
             self.step_of[node] = len(self.steps)
             self.steps.append(Opaque(node, []))      # never run: the attempt is repeated
             self.ancestors.append(0)
             return
         self._new_step(node, Cluster([node], lowering), needs)
+
+    def _product(self, node, needs):
+        """The contraction whose epilogue an anchor could begin."""
+        if node.primitive.kind != "pointwise":
+            return None
+        for n in reversed(sorted(needs, key=lambda n: self.step_of.get(n, -1))):
+            if (n in self.opaque and takes_epilogue(n) and n.numel == node.numel
+                    and n not in self.claimed):
+                bit = 1 << self.step_of[n]
+                if not any(self.ancestors[self.step_of[m]] & bit for m in needs
+                           if m in self.step_of):
+                    return n
+        return None
 
     def _can_follow(self, candidate, at):
         bit = 1 << candidate
@@ -333,6 +372,9 @@ class _Attempt:
         """Whether `node` became a member of the cluster."""
         members = len(cluster.members)
         if members >= MAX_MEMBERS:
+            return False
+        if cluster.product is not None and (
+                node.primitive.kind == "reduce" or cluster.lowering.count > MAX_EPILOGUE):
             return False
         old = cluster.lowering
         shape, reduced = old.shape, old.reduced
@@ -417,13 +459,64 @@ class _Attempt:
                 return error
         return CannotLower("too many splits")
 
+    # ---- epilogues ------------------------------------------------------------------------------
+
+    def _attach_epilogues(self):
+        """Moves contractions into the clusters that read their results element by element."""
+        wanted = {self.aliases.get(n, n) for n in self.outputs}
+        readers: dict[Node, list[int]] = {}
+        for i, step in enumerate(self.steps):
+            for node in step.reads:
+                readers.setdefault(node, []).append(i)
+        for i, step in enumerate(self.steps):
+            node = getattr(step, "product", None)
+            if node is None or not step.stored or step.lowering.reduced:
+                continue
+            at = self.step_of[node]
+            product = self.steps[at]
+            if product.epilogue is not None or not _reads_in_place(step.lowering, node):
+                continue
+            others = [r for r in readers[node] if r != i]
+            kept = bool(others) or node in wanted
+            streams = kept + len(step.stored) - 1 + sum(
+                r is not node and r.numel == node.numel for r in step.reads)
+            if streams > MAX_STREAMS:
+                continue
+            main = self._main_store(step, node, kept)
+            if main is None:
+                continue
+            # whatever needs the product now also waits for what the cluster needs
+            behind = [r for r, mask in enumerate(self.ancestors)
+                      if mask & (1 << at) and r != i]
+            if any(self.ancestors[i] & (1 << r) for r in behind):
+                continue
+            for r in behind:
+                self.ancestors[r] |= self.ancestors[i] | (1 << i)
+            bit = 1 << at
+            self.ancestors = [mask & ~bit for mask in self.ancestors]
+            self.steps[i] = Opaque(node, product.operands, step, main, kept)
+            self.steps[at] = _Gone()
+            self.step_of[node] = i
+
+    def _main_store(self, cluster, node, kept):
+        """What is stored in the product's layout; the product itself if that is needed."""
+        if kept:
+            return node
+        layout = self.layouts.get(node)
+        for member in cluster.stored:
+            if member.dtype is node.dtype and _order(cluster.lowering, member, self.layouts) \
+                    == cluster.lowering.buffer_index(node, cluster.lowering.element_index(node)) \
+                    and (layout is None) == (member not in self.layouts):
+                return member
+        return None
+
     # ---- stores and order -------------------------------------------------------------------------
 
     def _find_stores(self):
         wanted = {self.aliases.get(n, n) for n in self.outputs}
         for step in self.steps:
             if isinstance(step, Opaque):
-                step_reads = {v.base for v in step.operands}
+                step_reads = step.reads
             else:
                 roots = [step.lowering.cells[n, step.lowering.anchors[n], None]
                          for n in step.members]
@@ -451,6 +544,53 @@ class _Attempt:
             assert len(later) < len(waiting), "steps need each other"
             waiting = later
         return result
+
+
+class _Gone:
+    """A step that became part of another."""
+
+    results: tuple = ()
+    reads: frozenset = frozenset()
+
+
+def takes_epilogue(node: Node) -> bool:
+    """Whether the planner of an opaque node takes an epilogue."""
+    return (node.op in ("contract", "convolve") and node.dtype.name in ("float32", "float64")
+            and columns_of(node) >= 4 and node.numel > 0)
+
+
+def columns_of(node: Node) -> int:
+    """The extent of the rows in which a product writes its results."""
+    if node.op == "convolve":
+        return node.shape[1]
+    columns = 1
+    for extent in node.shape[len(node.attrs["batch_a"]) + node.inputs[0].ndim
+                             - len(node.attrs["batch_a"]) - len(node.attrs["contract_a"]):]:
+        columns *= extent
+    return columns
+
+
+def _order(lowering, member, layouts):
+    return lowering.buffer_index(member, lowering.anchors[member])
+
+
+def _reads_in_place(lowering, node):
+    """Whether a cluster reads of a product only the element that it works on, in whole rows."""
+    try:
+        place = lowering.buffer_index(node, lowering.element_index(node))
+    except (CannotLower, SplitNeeded):
+        return False
+    found = False
+    for key in lowering.cells:
+        if key[0] == "load" and key[1] is node:
+            if key[2] != place or key[3] is not None:
+                return False
+            found = True
+    columns = columns_of(node)
+    for k, c in place[1]:
+        if c < columns and c * lowering.extents[k] > columns or c > columns and c % columns:
+            return False
+    return found
 
 
 def _loaded(roots):
