@@ -10,9 +10,13 @@ from flambeau.vision.models._api import (
     list_models,
 )
 from flambeau.vision.models.alexnet import *  # noqa: F403
+from flambeau.vision.models.convnext import *  # noqa: F403
 from flambeau.vision.models.densenet import *  # noqa: F403
+from flambeau.vision.models.efficientnet import *  # noqa: F403
 from flambeau.vision.models.mobilenetv2 import *  # noqa: F403
+from flambeau.vision.models.mobilenetv3 import *  # noqa: F403
 from flambeau.vision.models.resnet import *  # noqa: F403
+from flambeau.vision.models.shufflenetv2 import *  # noqa: F403
 from flambeau.vision.models.squeezenet import *  # noqa: F403
 from flambeau.vision.models.vgg import *  # noqa: F403
 from flambeau.vision.models.vision_transformer import *  # noqa: F403
