@@ -8,6 +8,7 @@ may name, with the function of this package that stands for it.
 from __future__ import annotations
 
 import importlib
+import sys
 from collections import Counter, OrderedDict
 from pickle import UnpicklingError
 from typing import Any
@@ -38,6 +39,40 @@ def torch_module_of(module: str) -> str:
     return module
 
 
+def torch_name_of(value: Any, name: str | None = None) -> tuple[str, str] | None:
+    """Return (module, name) under which PyTorch has a class or function of Flambeau.
+
+    None for what is not Flambeau's own.
+    """
+    module = getattr(value, "__module__", None) or ""
+    public = torch_module_of(module)
+    if public == module:
+        return None
+    name = name or value.__qualname__
+    if isinstance(value, type) and "._" not in public:
+        return public, name
+    # Private modules and the declarations of operations are found where they are exported.
+    siblings = [path for path in sys.modules if path.startswith("flambeau.nn.modules.")]
+    for path in [*_FUNCTION_MODULES, *sorted(siblings), module.partition("._")[0]]:
+        if "._" not in path and getattr(sys.modules.get(path), name, None) is value:
+            return torch_module_of(path), name
+    return public, name
+
+
+_FUNCTION_MODULES = ("flambeau.nn.functional", "flambeau")
+
+#: Modules whose names may be kept in another file here, and where all of them are found.
+_EXPORTS = {
+    "flambeau": "flambeau",
+    "flambeau.nn.modules": "flambeau.nn",
+    "flambeau.optim": "flambeau.optim",
+    "flambeau.utils.data": "flambeau.utils.data",
+    "flambeau.vision.datasets": "flambeau.vision.datasets",
+    "flambeau.vision.models": "flambeau.vision.models",
+    "flambeau.vision.transforms": "flambeau.vision.transforms",
+}
+
+
 def resolve(module: str, name: str) -> Any:
     """Return Flambeau's object for a name of PyTorch's family.
 
@@ -46,19 +81,21 @@ def resolve(module: str, name: str) -> Any:
     """
     top, dot, rest = module.partition(".")
     path = PACKAGES[top] + dot + rest
-    while True:
+    paths = [path]
+    if path.rpartition(".")[0] in _EXPORTS:
+        paths.append(_EXPORTS[path.rpartition(".")[0]])
+    for path in paths:
         try:
             found: Any = importlib.import_module(path)
             for part in name.split("."):
                 found = getattr(found, part)
             return found
         except (ImportError, AttributeError):
-            path, _, last = path.rpartition(".")
-            if not path or not last:
-                raise AttributeError(
-                    f"the checkpoint names {module}.{name}, which Flambeau does not have: load it "
-                    "with PyTorch, save the state_dict() and load that"
-                ) from None
+            continue
+    raise AttributeError(
+        f"the checkpoint names {module}.{name}, which Flambeau does not have: load it with "
+        "PyTorch, save the state_dict() and load that"
+    )
 
 
 def parameter_class() -> Any:

@@ -108,14 +108,11 @@ class CheckpointPickler(_Pickler):
         return (*description, None) if self.legacy else description
 
     def save_global(self, value: Any, name: str | None = None) -> None:
-        module = getattr(value, "__module__", None) or ""
-        torch_module = names.torch_module_of(module)
-        if torch_module == module:
+        torch_name = names.torch_name_of(value, name)
+        if torch_name is None:
             super().save_global(value, name)
         else:
-            reference = Global(torch_module, name or value.__qualname__)
-            self._alive.append(reference)
-            self.save_reference(reference, value)
+            self.save_reference(Global(*torch_name), value)
 
     def save_reference(self, reference: Global, value: Any = None) -> None:
         """Write a name."""

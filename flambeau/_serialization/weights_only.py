@@ -49,8 +49,9 @@ class SafeGlobals:
                 table[name] = value
             else:
                 table[f"{entry.__module__}.{entry.__qualname__}"] = entry
-                module = names.torch_module_of(entry.__module__)
-                table[f"{module}.{entry.__qualname__}"] = entry
+                torch_name = names.torch_name_of(entry)
+                if torch_name is not None:
+                    table[".".join(torch_name)] = entry
         return table
 
 
