@@ -225,6 +225,9 @@ class RNNBase(Module):
                 parts.append(f"{name}={getattr(self, name)}")
         return ", ".join(parts)
 
+    def __getstate__(self):
+        return {**self.__dict__, "_flat_weights": self._flat_weights}  # PyTorch expects the list
+
     def __setstate__(self, state):
         state = dict(state)
         state.pop("_flat_weights", None)  # PyTorch stores the list as well
