@@ -264,7 +264,7 @@ class Tensor:
             own = source._fetch()
             if own.trace is not None:
                 own.trace.flush_here()
-            self._storage = None
+            self._storage, self._chain = None, ()
             self._own(own)
 
     @property
