@@ -58,7 +58,8 @@ class Loop(_Carrying):
     def __init__(self, f, begin, end, step, carried, at_least_once):
         self.f = f
         self._begin, self._end, self._step = f.i64(begin), f.i64(end), f.i64(step)
-        self._carried, self._guarded = list(carried), not at_least_once
+        known = isinstance(begin, int) and isinstance(end, int) and begin < end
+        self._carried, self._guarded = list(carried), not (at_least_once or known)
 
     def __enter__(self):
         f = self.f
