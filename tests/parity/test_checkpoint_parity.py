@@ -124,6 +124,32 @@ def test_whole_modules(to_torch):
     assert list(found.state_dict()) == list(model.state_dict())
 
 
+MODULES = [
+    lambda nn: nn.LSTM(4, 3, num_layers=2, bidirectional=True),
+    lambda nn: nn.GRU(4, 3, bias=False),
+    lambda nn: nn.MultiheadAttention(8, 2),
+    lambda nn: nn.Embedding(5, 3, padding_idx=0),
+    lambda nn: nn.ConvTranspose2d(2, 3, 3, stride=2),
+    lambda nn: nn.ModuleDict({"a": nn.GroupNorm(2, 4), "b": nn.ModuleList([nn.GELU()])}),
+    lambda nn: nn.ParameterList([nn.Parameter(nn.Linear(2, 1).weight.detach())]),
+    lambda nn: nn.CrossEntropyLoss(label_smoothing=0.1),
+]
+
+
+@pytest.mark.parametrize("to_torch", [True, False])
+@pytest.mark.parametrize("make", MODULES)
+def test_kinds_of_modules(make, to_torch):
+    writer, reader = (flambeau, torch) if to_torch else (torch, flambeau)
+    model = make(writer.nn)
+    file = io.BytesIO()
+    writer.save(model, file)
+    file.seek(0)
+    found = reader.load(file, weights_only=False)
+    assert type(found) is getattr(reader.nn, type(model).__name__)
+    assert plain(found.state_dict()) == plain(model.state_dict())
+    assert repr(found) == repr(model)
+
+
 @pytest.mark.parametrize("to_torch", [True, False])
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
 def test_optimizers(name, to_torch):
