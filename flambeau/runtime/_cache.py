@@ -12,9 +12,7 @@ directory; `$FLAMBEAU_CACHE_LIMIT` bounds it in megabytes (512), the least recen
 import contextlib
 import hashlib
 import os
-import shutil
 import sys
-import tempfile
 import threading
 import time
 
@@ -81,6 +79,8 @@ def read_entry(key):
 
 def write_entry(key, data):
     """Stores `data` under `key`; does nothing where that is not possible."""
+    import tempfile  # it and shutil take milliseconds to import, and a warm cache needs neither
+
     path = _path(key)
     if path is None or not _state["writable"]:
         return
@@ -109,6 +109,8 @@ def cache_size():
 
 def clear_cache():
     """Removes every entry; other processes merely compile again."""
+    import shutil
+
     directory = cache_directory()
     if directory:
         shutil.rmtree(os.path.join(directory, "objects"), ignore_errors=True)
