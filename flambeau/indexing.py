@@ -8,6 +8,7 @@ import numpy as np
 
 from . import dtypes
 from .construct import from_numpy, tensor
+from .graph.ir import building
 from .ops.declare import DECLARED
 from .record.values import concrete
 from .tensor import Tensor, from_value
@@ -253,6 +254,9 @@ def _plain_index(i):
 
 def _setitem(self, index, given):
     """Write numbers or tensors at an index."""
+    if self._requires_grad and building.grad_enabled:
+        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an "
+                           "in-place operation. Write under torch.no_grad(), or to a clone.")
     self._check_writable()
     if isinstance(given, (np.ndarray, list, tuple)):
         given = tensor(given)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..record.backward import vjp_event
-from ..record.execute import Execution, is_terminal
+from ..record.backward import FREED_MESSAGE, vjp_event
+from ..record.execute import FREED, Execution, is_terminal
 from ..record.trace import Trace, current_trace
 from ..record.values import Value
 from .anomaly import check_inspected, is_anomaly_enabled
@@ -93,12 +93,13 @@ class _Pass:
         waiting = self.pending[context]
         execution = context if isinstance(context, Execution) else None
         hooked, functions = context.hooked, context.functions
+        if execution is FREED:
+            raise RuntimeError(FREED_MESSAGE)
         if execution is None:
             def position(place):
                 return place
         else:
-            order = {n: i for i, n in enumerate(execution.program.nodes)}
-            position = order.__getitem__
+            position = execution.program.positions().__getitem__
         if hooked or functions:
             where = max(waiting, key=position)
             roots = [where]

@@ -35,8 +35,8 @@ class FunctionCtx:
     def saved_tensors(self) -> tuple:
         """The tensors kept by save_for_backward."""
         if self._freed:
-            from ..record.backward import _FREED
-            raise RuntimeError(_FREED)
+            from ..record.backward import FREED_MESSAGE
+            raise RuntimeError(FREED_MESSAGE)
         return self._saved
 
     saved_variables = saved_tensors

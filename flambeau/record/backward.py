@@ -15,7 +15,7 @@ from .sites import user_site
 from .trace import Trace, new_values
 from .values import Value
 
-__all__ = ["vjp_event"]
+__all__ = ["FREED_MESSAGE", "vjp_event"]
 
 
 class _Expanded:
@@ -48,7 +48,7 @@ def vjp_event(trace: Trace, execution: Execution | None, roots: list, cotangents
     expanded = step.extra
     trace._nodes = None
     trace.cursor = step
-    read = _enter_all(trace, execution, expanded.accessors)
+    read = _enter_all(trace, execution, expanded.accessors, create_graph)
     final = trace.cursor.children.get(("gradients", read))
     if final is None:      # the same event over values that alias differently: expand anew
         return _expand(trace, execution, roots, slots, cuts, captures, retain, create_graph,
@@ -59,14 +59,22 @@ def vjp_event(trace: Trace, execution: Execution | None, roots: list, cotangents
     return list(zip(expanded.targets, new_values(trace, final)))
 
 
-def _enter_all(trace: Trace, execution: Execution | None, accessors: list[Node]) -> tuple:
+def _enter_all(trace: Trace, execution: Execution | None, accessors: list[Node],
+               create_graph: bool) -> tuple:
     if execution is None:
         return ()
     slots = []
     for node in accessors:
         value = execution.known.get(node)
         if value is None:
-            raise RuntimeError(_FREED)
+            raise RuntimeError(FREED_MESSAGE)
+        if create_graph and node.requires_grad and node.op != "input":
+            # gradients of this gradient go on into the execution
+            key = (execution, node)
+            if key not in trace.entered:
+                again = trace.entered[key] = value.sibling()
+                again.history, again.requires_grad, again.shared = (execution, node), True, True
+            value = trace.entered[key]
         slots.append(value.slot if value.trace is trace else trace.enter(value))
     return tuple(slots)
 
@@ -79,7 +87,7 @@ def _mark_freed(execution: Execution | None, expanded: _Expanded, retain: bool) 
                 execution.known.pop(node, None)
 
 
-_FREED = ("Trying to backward through the graph a second time (or directly access saved tensors "
+FREED_MESSAGE = ("Trying to backward through the graph a second time (or directly access saved tensors "
           "after they have already been freed). Saved intermediate values of the graph are freed "
           "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
           "backward through the graph a second time or if you need to access saved tensors after "
@@ -144,7 +152,7 @@ def _expand_here(trace, roots, given, cuts, captures, retain, create_graph, key)
 def _expand_there(trace, execution, roots, given, cuts, captures, retain, create_graph, key):
     """Differentiate an earlier program's graph, then read its values as leaves of this one."""
     if any(r in execution.freed for r in roots):
-        raise RuntimeError(_FREED)
+        raise RuntimeError(FREED_MESSAGE)
     cut_nodes = frozenset(cuts)
     wanted = _targets(None, list(roots), cut_nodes, captures)
     visited: list[Node] = []
@@ -164,7 +172,7 @@ def _expand_there(trace, execution, roots, given, cuts, captures, retain, create
     step.extra = expanded = _Expanded()
     expanded.accessors = accessors
     trace.cursor = step
-    slots = _enter_all(trace, execution, accessors)
+    slots = _enter_all(trace, execution, accessors, create_graph)
     _refuse_changed(execution, reads)
     nodes = trace.nodes()
     mapping = {n: nodes[s] for n, s in zip(accessors, slots)}
@@ -181,7 +189,7 @@ def _expand_there(trace, execution, roots, given, cuts, captures, retain, create
 def _refuse_freed(visited: list[Node], freed) -> None:
     # linear operations save nothing: going through them twice is allowed, as in PyTorch
     if any(n in freed and n.op not in _SAVES_NOTHING for n in visited):
-        raise RuntimeError(_FREED)
+        raise RuntimeError(FREED_MESSAGE)
 
 
 _SAVES_NOTHING = {"add", "sub", "neg", "cast", "reshape", "permute", "expand", "slice", "pad",

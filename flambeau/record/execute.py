@@ -40,7 +40,7 @@ class Execution:
     __slots__ = ("program", "number", "known", "freed", "hooked", "functions", "__weakref__")
     count = 0
 
-    def __init__(self, program: Program, known: dict[Node, Value]):
+    def __init__(self, program: Program | None, known: dict[Node, Value]):
         Execution.count += 1
         self.program = program
         self.number = Execution.count
@@ -92,8 +92,8 @@ def choose_saved(read: list[Node], exclude: set[Node]) -> tuple[list[Node], list
             continue
         elif _is_cheap(node):
             stack.extend(node.inputs)
-        elif node.op == "external":
-            continue
+        elif node.op == "external" and len(node.attrs["result"]) > 1:
+            stack.extend(node.inputs)        # its results are what can be saved
         else:
             saved[node] = None
     return list(saved), list(leaves)
@@ -103,6 +103,9 @@ def _is_cheap(node: Node) -> bool:
     if node.primitive.kind == "movement":
         return True
     return node.op in ("detach", "boundary", "variable", "eq", "ne", "lt", "le", "gt", "ge")
+
+
+FREED = Execution(None, {})        # where values belong whose graph was consumed already
 
 
 class Program:
@@ -128,6 +131,7 @@ class Program:
         saved, leaves = _history_nodes(step, self.nodes, history_roots)
         self.has_history = bool(history_roots) or any(
             self.nodes[s].op == "boundary" for s in alive)
+        self.has_freed = any(n.requires_grad and n in step.freed for n in wanted)
         known = set(wanted)
         self.saved = [n for n in saved if n not in known]
         self.kept_leaves = leaves
@@ -135,6 +139,7 @@ class Program:
         self.outputs = wanted + self.saved
         self.plan: Any = None
         self.executable: Any = None
+        self._positions: dict[Node, int] | None = None
         self.work = sum(_work(n) for n in topological_order(self.outputs))
 
     def run(self, trace: Trace, leaves: list[Value]) -> list[Value]:
@@ -157,6 +162,13 @@ class Program:
         arrays = self.plan.run([v.array for v in leaves], trace.scalars)
         return [Value(aval_of(node.shape, node.dtype), array)
                 for node, array in zip(self.outputs, arrays)]
+
+    def positions(self) -> dict[Node, int]:
+        """The place of every node in a topological order."""
+        if self._positions is None:
+            order = topological_order(self.nodes + self.outputs)
+            self._positions = {node: i for i, node in enumerate(order)}
+        return self._positions
 
     def compile(self, numbers: list[Any]) -> None:
         """Make native code of this program."""
@@ -270,6 +282,8 @@ def execute(trace: Trace) -> None:
         values[slot]._buffer, values[slot]._array = result._buffer, result._array
     if program.has_history or roots:
         _keep_history(trace, program, results)
+    elif program.has_freed:
+        _mark_freed(program, values)
 
 
 def _keep_history(trace: Trace, program: Program, results: list[Value]) -> None:
@@ -278,6 +292,8 @@ def _keep_history(trace: Trace, program: Program, results: list[Value]) -> None:
              if nodes[s] in program.kept_leaves or nodes[s].requires_grad}
     for node, value in zip(program.outputs, results):
         known[node] = value
+    for slot, value in zip(program.alive, results):
+        value.shared = values[slot].shared = True     # two values on one memory: no cycle
     execution = Execution(program, known)
     execution.freed = set(program.step.freed)
     execution.hooked = {nodes[s]: h for s, h in trace.hooked.items()}
@@ -287,3 +303,11 @@ def _keep_history(trace: Trace, program: Program, results: list[Value]) -> None:
         value = values[slot]
         if value.requires_grad and value.owner is None:
             value.history = (execution, nodes[slot])
+
+
+def _mark_freed(program: Program, values: list[Value]) -> None:
+    """Values whose graph was consumed in the same program: differentiating them raises."""
+    for slot in program.alive:
+        value = values[slot]
+        if value.requires_grad and value.owner is None:
+            value.history = (FREED, program.nodes[slot])

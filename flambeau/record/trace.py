@@ -98,7 +98,7 @@ class Trace:
     """A program being recorded. Values belong to it while their `trace` is this object."""
 
     __slots__ = ("cursor", "values", "scalars", "leaves", "executions", "_nodes", "root",
-                 "hooked", "functions", "roots", "execution")
+                 "hooked", "functions", "roots", "execution", "entered")
 
     def __init__(self):
         if trie.size > TRIE_LIMIT:
@@ -116,6 +116,7 @@ class Trace:
         self.functions: dict[int, Any] = {}        # slots made by user-defined functions
         self.roots: set[int] = set()               # slots a running backward still needs
         self.execution: Any = None                 # set when run, if gradients may be wanted
+        self.entered: dict[Any, Value] = {}        # earlier results that are differentiated again
 
     # ---- leaves ------------------------------------------------------------------------------
 
@@ -136,10 +137,12 @@ class Trace:
         key = (value.aval, owned, history)
         step = self.cursor.children.get(key)
         if step is None:
+            before, building.site = building.site, building.site or user_site()
             node = p.input(index=len(self.leaves), shape=tuple(value.aval.shape),
                            dtype=value.aval.dtype)
             node.requires_grad = owned or history is not None
             step = self.add_step(key, (node,), 0)
+            building.site = before
         elif self._nodes is not None:
             self._nodes = None
         self.cursor = step
