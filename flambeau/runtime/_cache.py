@@ -10,7 +10,6 @@ directory; `$FLAMBEAU_CACHE_LIMIT` bounds it in megabytes (512), the least recen
 """
 
 import contextlib
-import hashlib
 import os
 import sys
 import threading
@@ -47,6 +46,8 @@ def cache_directory():
 
 def entry_key(*parts):
     """The key of what was made from the texts `parts`."""
+    import hashlib  # loads OpenSSL, 10 ms: not before something is compiled
+
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         data = part.encode()
@@ -123,6 +124,8 @@ def _path(key):
 
 
 def _checksum(data):
+    import hashlib
+
     return hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest()
 
 
