@@ -451,6 +451,8 @@ def _fill(self, value):
 def _zero(self):
     """Set all elements to 0."""
     self._check_writable()
+    if self._fetch().requires_grad:
+        return self._assign(DECLARED["_private._fill"].function(self, 0))
     return self._assign(full_tensor(tuple(self.shape), 0, dtype=self.dtype))
 
 
@@ -765,7 +767,7 @@ def _deepcopy(self, memo):
 
 
 def _reduce_ex(self, protocol):
-    from .serialization import reduce_tensor
+    from ._serialization.tensors import reduce_tensor
     return reduce_tensor(self)
 
 

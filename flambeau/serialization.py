@@ -491,26 +491,3 @@ def get_unsafe_globals_in_checkpoint(f: Any) -> list[str]:
     if "constants.pkl" in reader:
         raise ValueError("Expected input to be a checkpoint returned by torch.save but got a torchscript checkpoint")  # noqa: E501
     return unsafe_names(Cursor(reader.read("data.pkl")))
-
-
-# ---- pickling tensors elsewhere ------------------------------------------------------------------
-
-
-def rebuild_from_array(kind: type, array: Any, dtype: Any, requires_grad: bool, state: Any) -> Any:
-    """Return the tensor that :func:`reduce_tensor` took apart."""
-    tensor = tensors.from_array(array, dtype)
-    if kind is not type(tensor):
-        tensor = tensor.as_subclass(kind)
-    if requires_grad:
-        tensor.requires_grad_()
-    if state:
-        tensor.__dict__.update(state)
-    return tensor
-
-
-def reduce_tensor(tensor: Any) -> tuple:
-    """Return a tensor's ``__reduce_ex__``: its values as an array, for ordinary pickling."""
-    arguments = (tensor._array(), tensor.dtype, bool(tensor.requires_grad), dict(tensor.__dict__))
-    return rebuild_from_array, (type(tensor), *arguments)
-
-

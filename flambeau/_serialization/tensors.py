@@ -364,6 +364,24 @@ def deepcopy_tensor(tensor: Any, memo: dict) -> Any:
     return copied
 
 
+def rebuild_from_array(kind: type, array: Any, dtype: Any, requires_grad: bool, state: Any) -> Any:
+    """Return the tensor that :func:`reduce_tensor` took apart."""
+    tensor = from_array(array, dtype)
+    if kind is not type(tensor):
+        tensor = tensor.as_subclass(kind)
+    if requires_grad:
+        tensor.requires_grad_()
+    if state:
+        tensor.__dict__.update(state)
+    return tensor
+
+
+def reduce_tensor(tensor: Any) -> tuple:
+    """Return a tensor's ``__reduce_ex__``: its values as an array, for ordinary pickling."""
+    arguments = (tensor._array(), tensor.dtype, bool(tensor.requires_grad), dict(tensor.__dict__))
+    return rebuild_from_array, (type(tensor), *arguments)
+
+
 def parameter_from(tensor: Any, requires_grad: Any = True, state: Any = None) -> Any:
     """Return a Parameter of a tensor, with Python attributes ``state``."""
     if not isinstance(tensor, flambeau.Tensor):
