@@ -456,8 +456,7 @@ def _refresh_pinned(storage: Storage) -> None:
         return
     value = storage.value
     if value.trace is None and value.is_concrete and np.array_equal(
-            value.array.view(np.uint8) if value.array.ndim else value.array,
-            array.view(np.uint8) if array.ndim else array):
+            value.array.reshape(-1).view(np.uint8), array.reshape(-1).view(np.uint8)):
         return
     if value.trace is not None:
         return                            # written by a pending program: it copies when run

@@ -38,6 +38,8 @@ from ._functional.activation import (
     threshold_,
 )
 from ._functional.attention import (
+    _canonical_mask,  # noqa: F401
+    _none_or_dtype,  # noqa: F401
     multi_head_attention_forward,
     scaled_dot_product_attention,
 )
@@ -146,6 +148,8 @@ from ._functional.spatial import (
     upsample_bilinear,
     upsample_nearest,
 )
+from ._functional.recurrent import recurrent as _recurrent  # noqa: F401
+from ._functional.recurrent import recurrent_cell as _recurrent_cell  # noqa: F401
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
