@@ -16,7 +16,7 @@ import sys
 import time
 
 from ..codegen import kernel_call
-from ..codegen.cells import Store
+from ..codegen.cells import Body, Store, affine_sum, number, scaled
 from ..codegen.fused import EpiloguePlan, plan_fused
 from ..runtime._pool import Integer, KernelCall, Pointer
 from .executable import Executable, KernelInfo, Native, NumpyCall
@@ -174,7 +174,7 @@ class _Compiler:
             if last.get(leaf, -1) > at or last.get(leaf, -1) == at and not (
                     cluster is not None and _same_element(cluster, leaf, node)
                     and not (cluster is not step
-                             and any(v.base is leaf for v in step.operands))):
+                             and any(v is not None and v.base is leaf for v in step.operands))):
                 continue
             return index
         return None
@@ -197,10 +197,30 @@ class _Compiler:
             return block
 
         epilogue = self._epilogue(step) if step.epilogue is not None else None
-        calls = plan_opaque(step, self._pointer_of, allocate, epilogue)
+        pieces = [self._piece(step.node, piece) for piece in step.pieces]
+        calls = plan_opaque(step, self._pointer_of, allocate, epilogue, self._flag)
         if calls is None:
             return None
-        return [self._finish(c, step) for c in calls]
+        return [self._finish(c, step) for c in pieces + calls]
+
+    def _flag(self, node):
+        """(where the flags are, the flag's number) of an index that a kernel checks."""
+        flags = self.partition.flags
+        if node not in flags:
+            flags.append(node)
+        return kernel_call.Pointer(_FLAGS), flags.index(node)
+
+    def _piece(self, node, piece):
+        """The kernel that writes one operand into its part of a node's memory."""
+        lowering = piece.lowering
+        place = number(piece.offset)
+        for part, stride in zip(piece.index, piece.strides):
+            place = affine_sum(place, scaled(part, stride))
+        cell = lowering.cells[piece.source, piece.index, None]
+        body = Body(lowering.atoms, [Store(node, place, cell)],
+                    f"{node.op} {piece.source.op} [{'x'.join(map(str, piece.source.shape))}]", 1)
+        return plan_fused(body, self._pointer_of, kernel_call.Pointer(_SCALARS),
+                          kernel_call.Pointer(_FLAGS))
 
     def _fused(self, cluster):
         stored = {n: n for n in cluster.stored}

@@ -9,6 +9,8 @@ from __future__ import annotations
 from ...codegen.contract import contraction_form, plan_contract
 from ...codegen.convolve import ConvolveShape, plan_convolve
 from ...codegen.convolve_weight import plan_convolve_weight
+from ...codegen.fused_operations import unsupported_dtype
+from ...codegen.indexed import plan_scan, plan_scatter
 from ...codegen.kernel_call import Operand
 from ...codegen.pooling import (PoolShape, plan_max_pool, plan_max_pool_gradient, plan_sum_pool,
                                 plan_sum_pool_gradient)
@@ -17,11 +19,13 @@ from .assign_layouts import in_planes, is_native_window
 __all__ = ["plan_opaque"]
 
 
-def plan_opaque(step, pointer_of, allocate, epilogue=None):
+def plan_opaque(step, pointer_of, allocate, epilogue=None, flag=None):
     """The calls for a step, or None; an epilogue is for contractions and convolutions alone."""
     planner = _PLANNERS.get(step.node.op)
     if planner is None:
         return None
+    if planner is _scatter:
+        return _scatter(step, pointer_of, flag)
     if epilogue is None:
         return planner(step, pointer_of, allocate)
     return planner(step, pointer_of, allocate, epilogue)
@@ -163,6 +167,53 @@ def _pool_gradient(step, pointer_of, allocate):
                                   label=label)
 
 
-_PLANNERS = {"contract": _contract, "convolve": _convolve, "convolve_weight": _convolve_weight,
+# ---- along one dimension --------------------------------------------------------------------------
+
+
+def _concatenate(step, pointer_of, allocate):
+    return [] if step.pieces or not step.node.numel else None
+
+
+def _sides(shape, dim):
+    """(elements before, extent, elements after) a dimension."""
+    outer = inner = 1
+    for d, extent in enumerate(shape):
+        if d < dim:
+            outer *= extent
+        elif d > dim:
+            inner *= extent
+    return outer, shape[dim], inner
+
+
+def _scatter(step, pointer_of, flag):
+    node, attrs = step.node, step.node.attrs
+    if not step.pieces:
+        return None
+    dim = attrs["dim"]
+    outer, extent, inner = _sides(node.shape, dim)
+    flags, number = flag(node)
+    index = node.inputs[1]
+    return [plan_scatter(
+        outer=outer, count=index.numel if node.op == "put" else index.shape[dim], extent=extent,
+        inner=inner, index=_operand(step.operands[1], pointer_of), shared=node.op == "put",
+        values=_operand(step.operands[2], pointer_of), out=pointer_of(node), mode=attrs["mode"],
+        dtype=node.dtype, flags=flags, flag=number,
+        label=f"{node.op} {attrs['mode']} {_times(node.shape)}")]
+
+
+def _scan(step, pointer_of, allocate):
+    node = step.node
+    if unsupported_dtype(node.dtype):
+        return None
+    outer, count, inner = _sides(node.shape, node.attrs["dim"])
+    return [plan_scan(
+        outer=outer, count=count, inner=inner, x=_operand(step.operands[0], pointer_of),
+        out=pointer_of(node), product=node.op == "cumprod", dtype=node.dtype,
+        label=f"{node.op} {_times(node.shape)}")]
+
+
+_PLANNERS = {"concatenate": _concatenate, "put": _scatter, "scatter": _scatter,
+             "cumsum": _scan, "cumprod": _scan,
+             "contract": _contract, "convolve": _convolve, "convolve_weight": _convolve_weight,
              "max_pool": _pool, "sum_pool": _pool, "max_pool_index": _pool,
              "max_pool_gradient": _pool_gradient, "sum_pool_gradient": _pool_gradient}

@@ -16,10 +16,12 @@ from __future__ import annotations
 import dataclasses
 
 from ...codegen.fused_operations import is_native, unsupported_dtype
+from ... import dtypes
 from ..ir import Node, topological_order
 from .lower import MAX_BUFFERS, CannotLower, Lowering, SplitNeeded, reduced_dims
 
-__all__ = ["Cluster", "Opaque", "Partition", "View", "partition"]
+__all__ = ["Cluster", "Opaque", "Partition", "Piece", "View", "is_native_scatter", "partition",
+           "piece_operands"]
 
 MAX_MEMBERS = 24
 MAX_STREAMS = 2           # arrays that an epilogue may read and write beside the product's own:
@@ -31,6 +33,7 @@ _EXPENSIVE = frozenset(("exp", "log", "tanh", "erf", "erfc", "sigmoid", "pow", "
                         "expm1", "atan2", "fmod", "remainder", "exp2", "log2", "log10", "erfinv",
                         "lgamma", "digamma", "tan", "asin", "acos", "atan", "sinh", "cosh"))
 _MODERATE = frozenset(("div", "sqrt", "rsqrt", "reciprocal", "floor_divide", "trunc_divide"))
+_DENSE = frozenset(("put", "scatter", "cumsum", "cumprod"))   # their operands must be row-major
 _VIEWS = frozenset(("reshape", "permute", "expand", "slice", "flip", "as_strided"))
 _FUSED_REDUCTIONS = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min",
                                "reduce_any", "reduce_all", "argmax", "argmin"))
@@ -45,12 +48,24 @@ class View:
     strides: tuple[int, ...]
 
 
+@dataclasses.dataclass
+class Piece:
+    """An operand that a kernel of its own computes right into the node's memory, at `offset`."""
+
+    lowering: Lowering
+    source: Node
+    index: tuple
+    offset: int       # in elements
+    strides: tuple    # of the operand's elements there
+
+
 @dataclasses.dataclass(eq=False)
 class Opaque:
-    """A step of one node that is not fused: its operands are views of kept nodes."""
+    """A step of one node that is not fused: its operands are views of kept nodes, or pieces."""
 
     node: Node
-    operands: list[View]
+    operands: list[View | None]
+    pieces: list[Piece] = dataclasses.field(default_factory=list)
     epilogue: Cluster | None = None     # runs on the results before they are stored
     main: Node | None = None            # what is stored where the node's results would be
     kept: bool = True                   # whether the node's own value is needed, too
@@ -64,7 +79,9 @@ class Opaque:
     @property
     def reads(self):
         """The kept nodes that are read."""
-        found = {v.base for v in self.operands}
+        found = {v.base for v in self.operands if v is not None}
+        for piece in self.pieces:
+            found |= _loaded([piece.lowering.cells[piece.source, piece.index, None]])
         if self.epilogue is not None:
             found |= self.epilogue.reads - {self.node}
         return found
@@ -103,6 +120,7 @@ def partition(outputs: list[Node], layouts=None, opaque_views=None) -> Partition
             result = attempt.run()
         except _Again as again:
             forced |= again.cuts
+            again_cuts = again.cuts
             continue
         return result
     raise AssertionError("partition does not come to an end")
@@ -175,7 +193,7 @@ class _Attempt:
         self._keep_outputs()
         for node in self.order:
             if node in self.opaque:
-                for operand in node.inputs:
+                for operand in node.inputs[len(piece_operands(node)):]:
                     base = operand
                     while base.op in _VIEWS and base not in self.kept and base not in self.anchors:
                         base = base.inputs[0]
@@ -276,17 +294,30 @@ class _Attempt:
             raise _Again(self.cuts)
 
     def _place_opaque(self, node):
-        operands = []
-        for operand in node.inputs:
+        operands: list = []
+        pieces, bases = [], set()
+        for operand, (offset, strides) in zip(node.inputs, piece_operands(node)):
+            kept = operand in self.kept
+            found = self._lower([operand], operand.shape, (), None, read=kept)
+            if isinstance(found, CannotLower):
+                self.cuts.add(operand if found.cut is None else found.cut)
+            else:
+                pieces.append(Piece(found, operand, found.element_index(operand), offset,
+                                    strides))
+                bases |= {operand} if kept else set(self._dependencies_of(operand))
+            operands.append(None)
+        for operand in node.inputs[len(operands):]:
             base = operand
             while base.op in _VIEWS and base not in self.kept:
                 base = base.inputs[0]
             view = self.view_of(operand, base)
-            if view is None:
+            if view is None or node.op in _DENSE and (
+                    view.offset or view.strides != row_major(operand.shape)):
                 self.cuts.add(operand)
                 view = View(operand, 0, row_major(operand.shape))
             operands.append(view)
-        self._new_step(node, Opaque(node, operands), {v.base for v in operands})
+        bases |= {v.base for v in operands if v is not None}
+        self._new_step(node, Opaque(node, operands, pieces), bases)
 
     def _new_step(self, node, step, bases):
         self.step_of[node] = len(self.steps)
@@ -300,7 +331,10 @@ class _Attempt:
 
     def _dependencies(self, node):
         """The kept nodes that the expression of an anchor reads."""
-        found, seen, stack = [], {node}, list(node.inputs)
+        return self._dependencies_of(*node.inputs, anchor=node)
+
+    def _dependencies_of(self, *nodes, anchor=None):
+        found, seen, stack = [], {anchor}, list(nodes)
         while stack:
             operand = stack.pop()
             if operand in seen:
@@ -442,13 +476,19 @@ class _Attempt:
                     best, most = part, count
         return best
 
-    def _lower(self, members, shape, reduced, splits):
-        """A lowering with these members, or the CannotLower that forbids it."""
+    def _lower(self, members, shape, reduced, splits, read=False):
+        """A lowering with these members, or the CannotLower that forbids it.
+
+        With `read` they are read from memory instead.
+        """
         for _ in range(24):
             lowering = Lowering(shape, reduced, self.kept, self.layouts, self.flags, splits)
             try:
                 for member in members:
-                    lowering.add(member)
+                    if read:
+                        lowering.lower(member, lowering.element_index(member), None)
+                    else:
+                        lowering.add(member)
                 return lowering
             except SplitNeeded as needed:
                 try:
@@ -544,6 +584,32 @@ class _Attempt:
             assert len(later) < len(waiting), "steps need each other"
             waiting = later
         return result
+
+
+def piece_operands(node: Node) -> list:
+    """[(offset, strides)] of the leading operands that are written into the node's memory."""
+    if unsupported_dtype(node.dtype):
+        return []
+    strides = row_major(node.shape)
+    if node.op == "concatenate":
+        places, begin = [], 0
+        for operand in node.inputs:
+            places.append((begin * strides[node.attrs["dim"]], strides))
+            begin += operand.shape[node.attrs["dim"]]
+        return places
+    return [(0, strides)] if is_native_scatter(node) else []
+
+
+def is_native_scatter(node: Node) -> bool:
+    """Whether writing at computed places has native code."""
+    if node.op not in ("put", "scatter") or unsupported_dtype(node.dtype):
+        return False
+    x, index, _ = node.inputs
+    if index.dtype is not dtypes.int64 or index.numel == 0 or x.numel == 0:
+        return False
+    dim = node.attrs["dim"]
+    return node.op == "put" or all(
+        a == b for d, (a, b) in enumerate(zip(index.shape, x.shape)) if d != dim)
 
 
 class _Gone:

@@ -6,11 +6,12 @@ arrays. With one result the node has its type; with several, ``get`` nodes pick 
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 
 from ..ir import p, primitive
 
-__all__ = ["CALLS", "VJPS", "call", "external"]
+__all__ = ["CALLS", "VJPS", "call", "external", "results_of"]
 
 CALLS: dict[str, Callable] = {}
 VJPS: dict[str, Callable] = {}
@@ -35,7 +36,22 @@ def call(name: str, *inputs, static: tuple = (), result: tuple):
     node = p.external(*inputs, call=name, static=static, result=result)
     if len(result) == 1:
         return node
-    return tuple(p.get(node, index=i) for i in range(len(result)))
+    made = tuple(p.get(node, index=i) for i in range(len(result)))
+    _results[node] = tuple(weakref.ref(m) for m in made)
+    return made
+
+
+_results: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+def results_of(node) -> list:
+    """The ``get`` nodes of a call with several results: those that exist, else new ones.
+
+    A gradient rule reads these, so that what was computed forward is saved, not computed again.
+    """
+    known = [reference() for reference in _results.get(node, ())]
+    return [(known[i] if known else None) or p.get(node, index=i)
+            for i in range(len(node.attrs["result"]))]
 
 
 def _infer(inputs, attrs):

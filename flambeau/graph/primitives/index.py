@@ -133,9 +133,7 @@ def _scatter_vjp(node, g):
         gx = p.scatter(g, index, zeros, dim=dim, mode="set", message=message)
         return gx, None, p.gather(g, index, dim=dim, message=message)
     if mode == "mul":
-        gx = p.mul(g, p.div(node, x))
-        gv = p.gather(p.mul(g, node), index, dim=dim, message=message)
-        return gx, None, p.div(gv, values)
+        return _scatter_product_vjp(node, g)
     # max and min: shared equally among those that attain the result
     at = p.gather(node, index, dim=dim, message=message)
     hit_x = p.cast(p.eq(x, node), dtype=g.dtype)
@@ -144,6 +142,30 @@ def _scatter_vjp(node, g):
     share = p.div(g, count)
     return (p.mul(share, hit_x), None,
             p.mul(p.gather(share, index, dim=dim, message=message), hit_v))
+
+
+def _scatter_product_vjp(node, g):
+    """The product of the other factors: all nonzero ones where none or one factor is zero."""
+    x, index, values = node.inputs
+    at = {"dim": node.attrs["dim"], "message": node.attrs["message"]}
+
+    def zeros(n):
+        return p.eq(n, full_like(n, 0))
+
+    def share(n, zero, count, product):
+        others = p.where(zero, product, p.div(product, p.where(zero, full_like(n, 1), n)))
+        own = p.cast(zero, dtype=count.dtype)
+        return p.where(p.eq(count, own), others, full_like(n, 0))
+
+    zero_x, zero_v = zeros(x), zeros(values)
+    count = p.scatter(p.cast(zero_x, dtype=x.dtype), index, p.cast(zero_v, dtype=x.dtype),
+                      mode="add", **at)
+    product = p.scatter(p.where(zero_x, full_like(x, 1), x), index,
+                        p.where(zero_v, full_like(values, 1), values), mode="mul", **at)
+    gx = p.mul(g, share(x, zero_x, count, product))
+    gv = p.mul(p.gather(g, index, **at),
+               share(values, zero_v, p.gather(count, index, **at), p.gather(product, index, **at)))
+    return gx, None, gv
 
 
 # x with out[i, index[i, j, k], k] set to, or combined by mode with, values[i, j, k] (dim = 1).

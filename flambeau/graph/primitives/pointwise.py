@@ -367,7 +367,8 @@ _BINARY = {
     "atan2": (lambda node, a, b: np.arctan2(a, b), _atan2_vjp),
     "hypot": (lambda node, a, b: np.hypot(a, b), _hypot_vjp),
     "copysign": (lambda node, a, b: np.copysign(a, b), _copysign_vjp),
-    "nextafter": (lambda node, a, b: np.nextafter(a, b), None),
+    "nextafter": (lambda node, a, b: np.nextafter(a, b), lambda node, g: (
+        p.where(p.eq(*node.inputs), c(g, 0), g), c(g, 0))),
     "bitwise_and": (lambda node, a, b: np.bitwise_and(a, b), None),
     "bitwise_or": (lambda node, a, b: np.bitwise_or(a, b), None),
     "bitwise_xor": (lambda node, a, b: np.bitwise_xor(a, b), None),
