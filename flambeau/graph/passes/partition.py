@@ -534,7 +534,7 @@ class _Attempt:
                 self.ancestors[r] |= self.ancestors[i] | (1 << i)
             bit = 1 << at
             self.ancestors = [mask & ~bit for mask in self.ancestors]
-            self.steps[i] = Opaque(node, product.operands, step, main, kept)
+            self.steps[i] = Opaque(node, product.operands, [], step, main, kept)
             self.steps[at] = _Gone()
             self.step_of[node] = i
 
