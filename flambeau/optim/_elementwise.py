@@ -17,7 +17,8 @@ from ..tensor import Tensor, from_array, from_value
 from ._update import Update, write
 from .optimizer import Optimizer, as_number, evaluated, scalar_dtype
 
-__all__ = ["Elementwise", "check_betas", "check_lr", "check_not_negative", "check_switches"]
+__all__ = ["Elementwise", "check_betas", "check_lr", "check_not_negative", "check_switches",
+           "filled"]
 
 
 class Elementwise(Optimizer):
@@ -47,7 +48,7 @@ class Elementwise(Optimizer):
 
     def _first(self, name: str, group: dict[str, Any], parameter: Tensor) -> Tensor:
         """A state before the first step."""
-        return _filled(parameter, 0.0)
+        return filled(parameter, 0.0)
 
     def _first_count(self, name: str, group: dict[str, Any]) -> float:
         return self._counters[name]
@@ -164,7 +165,7 @@ def _merged(batches: dict) -> dict:
     return merged
 
 
-def _filled(parameter: Tensor, number: float | complex) -> Tensor:
+def filled(parameter: Tensor, number: float | complex) -> Tensor:
     """A tensor like `parameter`, filled with `number`."""
     kind = parameter.dtype
     if kind.storage is kind.compute:
