@@ -12,6 +12,8 @@ import sys
 import time
 from typing import Any
 
+import numpy as np
+
 from ..graph.differentiate import gradients
 from ..graph.ir import Node, p, topological_order
 from .trace import NUMBER_TYPES, Step, Trace
@@ -28,6 +30,9 @@ class _Settings:
     interpreted_runs = 1
     heavy_work = 3e8
     compile = os.environ.get("FLAMBEAU_COMPILE", "1") != "0"
+    # Run every compiled program by the interpreter too, and raise where results differ by more
+    # than this relative tolerance (0: do not).
+    verify = float(os.environ.get("FLAMBEAU_VERIFY", "0"))
 
 
 settings = _Settings()
@@ -150,18 +155,35 @@ class Program:
             self.compile(trace.scalars)
         results = []
         if self.executable is not None:
+            expected = self.interpreted(leaves, trace.scalars) if settings.verify else None
             buffers = self.executable.run([v.buffer for v in leaves], trace.scalars)
             for node, buffer in zip(self.outputs, buffers):
                 value = Value(aval_of(node.shape, node.dtype))
                 value.set_buffer(buffer)
                 results.append(value)
+            if expected is not None:
+                self.verify(expected, [r.array for r in results])
             return results
+        return [Value(aval_of(node.shape, node.dtype), array)
+                for node, array in zip(self.outputs, self.interpreted(leaves, trace.scalars))]
+
+    def interpreted(self, leaves: list[Value], numbers: list[Any]) -> list[np.ndarray]:
+        """The arrays of the outputs by the interpreter."""
         if self.plan is None:
             from ..graph.interpret import InterpreterPlan
             self.plan = InterpreterPlan(self.outputs)
-        arrays = self.plan.run([v.array for v in leaves], trace.scalars)
-        return [Value(aval_of(node.shape, node.dtype), array)
-                for node, array in zip(self.outputs, arrays)]
+        return self.plan.run([v.array for v in leaves], numbers)
+
+    def verify(self, expected: list[np.ndarray], found: list[np.ndarray]) -> None:
+        """Raise AssertionError if compiled results differ from the interpreter's."""
+        for number, (node, a, b) in enumerate(zip(self.outputs, expected, found)):
+            size = np.abs(a[np.isfinite(a)]).max(initial=0.0) if a.dtype.kind == "f" else 0
+            if not np.allclose(b, a, settings.verify, settings.verify * float(size),
+                               equal_nan=True):
+                gap = np.abs(np.subtract(a, b, dtype=np.float64)).max()
+                raise AssertionError(
+                    f"output {number} of program {programs.index(self)}, {node!r} of "
+                    f"{node.site}: compiled and interpreted differ by {gap:g} at size {size:g}")
 
     def positions(self) -> dict[Node, int]:
         """The place of every node in a topological order."""
