@@ -17,6 +17,7 @@ import dataclasses
 
 from ...codegen.fused_operations import is_native, unsupported_dtype
 from ... import dtypes
+from ...codegen.contract import contraction_form
 from ..ir import Node, topological_order
 from .lower import MAX_BUFFERS, CannotLower, Lowering, SplitNeeded, reduced_dims
 
@@ -316,6 +317,12 @@ class _Attempt:
                 self.cuts.add(operand)
                 view = View(operand, 0, row_major(operand.shape))
             operands.append(view)
+        if node.op == "contract" and not _has_form(node, operands):
+            # strides that no kernel takes: copy what is not in row-major order
+            for i, (operand, view) in enumerate(zip(node.inputs, operands)):
+                if view.offset or view.strides != row_major(operand.shape):
+                    self.cuts.add(operand)
+                    operands[i] = View(operand, 0, row_major(operand.shape))
         bases |= {v.base for v in operands if v is not None}
         self._new_step(node, Opaque(node, operands, pieces), bases)
 
@@ -516,6 +523,8 @@ class _Attempt:
             product = self.steps[at]
             if product.epilogue is not None or not _reads_in_place(step.lowering, node):
                 continue
+            if node.op == "contract" and not _has_form(node, product.operands):
+                continue                        # runs in NumPy
             others = [r for r in readers[node] if r != i]
             kept = bool(others) or node in wanted
             streams = kept + len(step.stored) - 1 + sum(
@@ -584,6 +593,15 @@ class _Attempt:
             assert len(later) < len(waiting), "steps need each other"
             waiting = later
         return result
+
+
+def _has_form(node: Node, operands) -> bool:
+    """Whether the contraction kernels take these operands."""
+    a, b = node.inputs
+    attrs = node.attrs
+    return contraction_form(a.shape, operands[0].strides, b.shape, operands[1].strides,
+                            attrs["batch_a"], attrs["batch_b"], attrs["contract_a"],
+                            attrs["contract_b"]) is not None
 
 
 def piece_operands(node: Node) -> list:
