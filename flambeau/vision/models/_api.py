@@ -225,7 +225,7 @@ def model_builder(
     *,
     legacy: str | None = "IMAGENET1K_V1",
     fixed: Mapping[str, Any] | None = None,
-    prepare: Callable[[Any, dict[str, Any]], None] | None = None,
+    prepare: Callable[[Any, dict[str, Any]], Callable | None] | None = None,
     load: Callable[[nn.Module, Mapping[str, Any]], nn.Module] = _load_plainly,
     doc: str = "",
 ) -> Callable[..., nn.Module]:
@@ -237,7 +237,8 @@ def model_builder(
         construct: makes the network of the function's remaining keyword arguments.
         legacy: the member that `pretrained=True` means.
         fixed: keyword arguments of `construct` that this network settles.
-        prepare: function of the weights (or None) and the keyword arguments, to change these.
+        prepare: function of the weights (or None) and the keyword arguments, to change these;
+            may return a function of the loaded network, to finish it.
         load: puts a state dict into the network and returns the network.
         doc: the function's docstring.
     """
@@ -253,11 +254,12 @@ def model_builder(
             _ovewrite_named_param(kwargs, key, value)
         if weights is not None and weights.meta["categories"] is not None:
             _ovewrite_named_param(kwargs, "num_classes", len(weights.meta["categories"]))
-        if prepare is not None:
-            prepare(weights, kwargs)
+        finish = None if prepare is None else prepare(weights, kwargs)
         model = construct(**kwargs)
         if weights is not None:
             model = load(model, weights.get_state_dict(progress=progress, check_hash=True))
+        if finish is not None:
+            finish(model)
         return model
 
     keyword = inspect.Parameter.KEYWORD_ONLY
