@@ -295,7 +295,10 @@ def _label(cluster):
 def _same_element(cluster, leaf, node):
     """Whether a kernel reads of `leaf` only the element of `node` that it then writes."""
     lowering = cluster.lowering
-    if lowering.reduced or node not in lowering.anchors:
+    if node not in lowering.anchors:
+        return False
+    # what a reduction walks over is read again and again: only its results may be in place
+    if lowering.reduced and (node.numel == lowering.numel):
         return False
     place = lowering.buffer_index(node, lowering.anchors[node])
     stack = [lowering.cells[n, lowering.anchors[n], None] for n in cluster.members]
@@ -307,6 +310,7 @@ def _same_element(cluster, leaf, node):
         seen.add(cell)
         if cell.op == "load" and cell.attrs[0] is leaf and (
                 cell.attrs[1] != place or cell.attrs[2] is not None
+                or cell.depends & lowering.reduced_loops
                 or leaf.dtype.itemsize != node.dtype.itemsize):
             return False
         stack.extend(cell.operands)

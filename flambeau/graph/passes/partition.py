@@ -210,7 +210,8 @@ class _Attempt:
             base = node
             while base.op == "reshape" and base not in self.opaque and base not in self.layouts:
                 base = base.inputs[0]
-            if (base is not node and base not in taken and base.primitive.kind != "leaf"
+            if (base is not node and base not in taken and base not in self.layouts
+                    and base.primitive.kind != "leaf"
                     and base not in self.outputs and base.primitive.kind != "movement"):
                 self.aliases[node] = base
                 taken.add(base)

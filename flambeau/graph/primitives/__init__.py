@@ -1,3 +1,4 @@
 """The primitives of the graph, one family a file; importing this package declares them all."""
 
-from . import contract, external, index, movement, pointwise, reduce, window  # noqa: F401
+from . import (contract, decompose, external, fourier, index, movement, pointwise,  # noqa: F401
+               reduce, scan, special, window)

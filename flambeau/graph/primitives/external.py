@@ -11,7 +11,13 @@ from collections.abc import Callable
 
 from ..ir import p, primitive
 
-__all__ = ["CALLS", "VJPS", "call", "external", "results_of"]
+__all__ = ["CALLS", "LinAlgError", "VJPS", "call", "external", "results_of"]
+
+
+
+class LinAlgError(RuntimeError):
+    """A decomposition or solution that does not exist (``torch.linalg.LinAlgError``)."""
+
 
 CALLS: dict[str, Callable] = {}
 VJPS: dict[str, Callable] = {}
