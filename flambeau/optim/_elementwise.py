@@ -28,7 +28,7 @@ class Elementwise(Optimizer):
     # names of states that hold one number per parameter, and their first values
     _counters: ClassVar[dict[str, float]] = {"step": 0.0}
 
-    # ---- what a subclass says ----------------------------------------------------------------------
+    # ---- what a subclass says ------------------------------------------------------------
 
     def _state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The states of the shape of the parameter, in the order that the rule takes them."""
@@ -53,7 +53,7 @@ class Elementwise(Optimizer):
     def _first_count(self, name: str, group: dict[str, Any]) -> float:
         return self._counters[name]
 
-    # ---- the step ------------------------------------------------------------------------------------
+    # ---- the step ------------------------------------------------------------
 
     def _begin(self, group: dict[str, Any], parameter: Tensor) -> dict[str, Any]:
         """The state of a parameter that has none yet."""
@@ -174,7 +174,7 @@ def filled(parameter: Tensor, number: float | complex) -> Tensor:
     return full_like(parameter, number, requires_grad=False)
 
 
-# ---- checks of arguments, in PyTorch's words --------------------------------------------------------
+# ---- checks of arguments, in the words of PyTorch ----
 
 
 def check_lr(lr: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..construct import zeros_like
-from ..tensor import DECLARED, Tensor
+from ..tensor import Tensor
 from .optimizer import Optimizer, as_number, evaluated
 
 __all__ = ["Muon"]
@@ -80,10 +80,11 @@ def _orthogonal(matrix, coefficients, steps, eps):
     x = matrix.bfloat16()
     x = x.T if tall else x
     x = x / x.norm().clamp(min=eps)
-    addmm = DECLARED["addmm"].function
-    for _ in range(steps):
-        gram = x @ x.T
-        x = addmm(x, addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    for _ in range(steps):          # each sum of products is rounded to bfloat16 once
+        x = x.float()
+        gram = (x @ x.T).bfloat16().float()
+        polynomial = (b * gram + c * (gram @ gram)).bfloat16().float()
+        x = (a * x + polynomial @ x).bfloat16()
     return x.T if tall else x
 
 

@@ -197,7 +197,7 @@ def _watch_step(optimizer: Optimizer) -> None:
     optimizer.step = wrapper  # type: ignore[method-assign]
 
 
-# ---- schedulers that hold functions or other schedulers ---------------------------------------------
+# ---- schedulers that hold functions or other schedulers ----
 
 
 class FunctionState:

@@ -7,8 +7,14 @@ import warnings
 from bisect import bisect_right
 from typing import Any
 
-from ._schedules_base import (EPOCH_WARNING, LRScheduler, NestedState, current_values,
-                              require_optimizer, set_option)
+from ._schedules_base import (
+    EPOCH_WARNING,
+    LRScheduler,
+    NestedState,
+    current_values,
+    require_optimizer,
+    set_option,
+)
 
 __all__ = ["ChainedScheduler", "ReduceLROnPlateau", "SequentialLR"]
 
@@ -21,9 +27,9 @@ def _check_members(owner: LRScheduler, optimizer, schedulers, missing: str) -> N
         if not hasattr(scheduler, "optimizer"):
             raise TypeError(f"{name} at index {i} should have `optimizer` as its attribute.")
         if isinstance(scheduler, ReduceLROnPlateau):
-            raise ValueError(f"{name} does not support `ReduceLROnPlateau` scheduler as it requires "
-                             "additional kwargs to be specified when calling `step`, but got one "
-                             f"at index {i} in the given schedulers sequence.")
+            raise ValueError(f"{name} does not support `ReduceLROnPlateau` scheduler as it "
+                             "requires additional kwargs to be specified when calling `step`, "
+                             f"but got one at index {i} in the given schedulers sequence.")
         wanted = schedulers[0].optimizer if optimizer is None else optimizer
         if wanted is not scheduler.optimizer:
             raise ValueError(f"{name} expects all schedulers to belong to the same optimizer, but "

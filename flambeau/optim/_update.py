@@ -19,7 +19,7 @@ from ..tensor import Tensor, from_value
 __all__ = ["Update", "divide", "lerp", "plus", "root", "times", "write"]
 
 
-# ---- what rules are written with ---------------------------------------------------------------
+# ---- what rules are written with ------------------------------------------------------------
 
 
 def _like(number: Node | float, node: Node) -> Node:
@@ -54,7 +54,7 @@ def root(node: Node) -> Node:
     return p.sqrt(node)
 
 
-# ---- the event -----------------------------------------------------------------------------------
+# ---- the event ------------------------------------------------------------
 
 
 class Update:

@@ -25,8 +25,8 @@ def _rule(options, numbers, parameter, gradient, total):
 class Adagrad(Elementwise):
     r"""Divide by the root of the sum of squared gradients.
 
-    .. math:: s_t = s_{t-1} + g_t^2, \quad
-              \theta_t = \theta_{t-1} - \frac{\gamma}{1 + (t - 1) \eta} g_t / (\sqrt{s_t} + \epsilon)
+    .. math:: s_t = s_{t-1} + g_t^2, \quad \theta_t = \theta_{t-1} -
+              \frac{\gamma}{1 + (t - 1) \eta} g_t / (\sqrt{s_t} + \epsilon)
 
     Args:
         params: parameters or parameter groups.

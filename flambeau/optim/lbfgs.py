@@ -87,7 +87,7 @@ class LBFGS(Optimizer):
         self._set([a.copy() for a in start])
         return Point(t, loss, gradient, float(gradient.dot(direction)))
 
-    # ---- the step ------------------------------------------------------------------------------------
+    # ---- the step ------------------------------------------------------------
 
     def step(self, closure):  # type: ignore[override]
         """Minimise for up to `max_iter` iterations; returns the loss before them."""

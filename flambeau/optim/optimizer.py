@@ -139,10 +139,10 @@ class Optimizer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._set_up()
-        self.defaults.setdefault("differentiable", False)
         for group in self.param_groups:
             for name, default in self.defaults.items():
                 group.setdefault(name, default)      # options that an older file lacks
+        self.defaults.setdefault("differentiable", False)
 
     def __repr__(self) -> str:
         text = type(self).__name__ + " ("
@@ -152,7 +152,7 @@ class Optimizer:
                             if key != "params")
         return text + ")"
 
-    # ---- hooks -----------------------------------------------------------------------------------
+    # ---- hooks ------------------------------------------------------------
 
     def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Call hook(optimizer, args, kwargs) before ``step``; it may return both, changed."""
@@ -178,7 +178,7 @@ class Optimizer:
         """Call hook(optimizer) after ``load_state_dict``."""
         return _register(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
-    # ---- saving and loading ------------------------------------------------------------------------
+    # ---- saving and loading ------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
         """The state as {"state": {parameter id: dict}, "param_groups": [dict]}."""
@@ -237,7 +237,7 @@ class Optimizer:
         for hook in self._optimizer_load_state_dict_post_hooks.values():
             hook(self)
 
-    # ---- use -----------------------------------------------------------------------------------
+    # ---- use ------------------------------------------------------------
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or set them to zero."""
