@@ -53,7 +53,9 @@ def typename(obj) -> str:
     """The name of an object's type."""
     if isinstance(obj, Tensor):
         return obj.type()
-    return f"{type(obj).__module__}.{type(obj).__qualname__}"
+    kind = type(obj)
+    return kind.__qualname__ if kind.__module__ == "builtins" else (
+        f"{kind.__module__}.{kind.__qualname__}")
 
 
 def broadcast_shapes(*shapes) -> dtypes.Size:

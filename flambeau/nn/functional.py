@@ -135,6 +135,8 @@ from ._functional.pooling import (
     max_unpool2d,
     max_unpool3d,
 )
+from ._functional.recurrent import recurrent as _recurrent  # noqa: F401
+from ._functional.recurrent import recurrent_cell as _recurrent_cell  # noqa: F401
 from ._functional.spatial import (
     affine_grid,
     channel_shuffle,
@@ -148,8 +150,6 @@ from ._functional.spatial import (
     upsample_bilinear,
     upsample_nearest,
 )
-from ._functional.recurrent import recurrent as _recurrent  # noqa: F401
-from ._functional.recurrent import recurrent_cell as _recurrent_cell  # noqa: F401
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",

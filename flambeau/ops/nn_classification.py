@@ -22,14 +22,14 @@ def _class_dim(node) -> int:
 
 def _check_indices(input, target) -> None:
     """Raise PyTorch's errors for targets of another type, number of dimensions or size."""
-    if target.dtype.category != 1:
-        name = target.dtype.legacy_name
-        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {name}: class "
-                           "indices are integers; use target.long()")
     if input.ndim < 3 and target.ndim > 1:
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported: received "
                            f"a target of shape {list(target.shape)} for scores of shape "
                            f"{list(input.shape)}; try target.squeeze() or target.argmax(1)")
+    if target.dtype.category != 1:
+        name = target.dtype.legacy_name
+        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {name}: class "
+                           "indices are integers; use target.long()")
     if input.ndim == 1:
         if target.numel != 1:
             raise RuntimeError("For 1D input, 1D target must have size 1, but got target size: "

@@ -249,7 +249,6 @@ class _ConvTransposeNd(_ConvNd):
             return self.output_padding
         dims = self._dims
         others = 2 if input.dim() == dims + 2 else 1
-        output_size = list(output_size)
         if len(output_size) == others + dims:
             output_size = output_size[others:]
         if len(output_size) != dims:

@@ -393,4 +393,9 @@ class Module(TraversalMethods, ConversionMethods, StateDictMethods, HookMethods)
         return replica
 
 
+for _methods in (TraversalMethods, ConversionMethods, StateDictMethods, HookMethods):
+    for _name, _method in vars(_methods).items():
+        if callable(_method):
+            _method.__qualname__ = f"Module.{_name}"  # as error messages and tracebacks name it
+
 _EXPORTED_PRIVATE = (_IncompatibleKeys, _addindent)  # torch.nn.modules.module offers them too

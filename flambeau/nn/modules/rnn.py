@@ -120,7 +120,7 @@ class RNNBase(Module):
     def check_input(self, input, batch_sizes):
         """Raise where ``input`` has another dtype, dimension or size than expected."""
         dtype = self._flat_weights[0].dtype
-        if input.dtype != dtype and not flambeau.is_autocast_enabled():
+        if input.dtype != dtype:
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({dtype}). "
                 f"Convert input: input.to({dtype}), or convert model: model.to({input.dtype})"

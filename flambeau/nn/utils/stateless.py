@@ -7,8 +7,8 @@ __all__ = ["functional_call"]
 def _check_keys(module, tensors):
     own = dict(module.named_parameters(remove_duplicate=False))
     own.update(module.named_buffers(remove_duplicate=False))
-    unexpected = [key for key in tensors if key not in own]
-    missing = [key for key in own if key not in tensors]
+    unexpected = sorted(tensors.keys() - own.keys())
+    missing = sorted(own.keys() - tensors.keys())
     messages = []
     if unexpected:
         messages.append(f"Unexpected key(s): {', '.join(map(repr, unexpected))}.")
@@ -48,18 +48,19 @@ def _reparametrize_module(module, tensors, tie_weights=False, strict=False):
     tensors = _untied(module, tensors) if tie_weights else tensors
     if strict:
         _check_keys(module, tensors)
+    owners = dict(module.named_modules(remove_duplicate=False))
     replaced = []
     try:
         for key, tensor in tensors.items():
             path, _, name = key.rpartition(".")
-            owner = module.get_submodule(path)
+            owner = owners.get(path)
+            if owner is None:  # names that do not exist are skipped unless strict
+                continue
             for table in (owner._parameters, owner._buffers):
                 if name in table:
                     replaced.append((table, name, table[name]))
                     table[name] = tensor
                     break
-            else:
-                raise AttributeError(f"{owner._get_name()} has no attribute `{name}`")
         yield
     finally:
         for table, name, tensor in reversed(replaced):
