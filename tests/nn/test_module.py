@@ -99,8 +99,8 @@ def test_whole_module_pickles_with_classes_under_public_paths():
 @pytest.mark.parametrize(
     "path",
     ["activation.MultiheadAttention", "adaptive.AdaptiveLogSoftmaxWithLoss", "batchnorm._BatchNorm",
-     "channelshuffle.ChannelShuffle", "container.Sequential", "conv._ConvNd", "distance.CosineSimilarity",
-     "dropout.Dropout", "flatten.Flatten", "fold.Unfold", "instancenorm._InstanceNorm",
+     "channelshuffle.ChannelShuffle", "container.Sequential", "conv._ConvNd",
+     "distance.CosineSimilarity", "dropout.Dropout", "flatten.Flatten", "fold.Unfold", "instancenorm._InstanceNorm",
      "lazy.LazyModuleMixin", "linear.NonDynamicallyQuantizableLinear", "loss._Loss",
      "module.Module", "normalization.LayerNorm", "padding.ZeroPad2d", "pixelshuffle.PixelShuffle",
      "pooling.MaxPool2d", "rnn.LSTM", "sparse.Embedding", "transformer._get_activation_fn",

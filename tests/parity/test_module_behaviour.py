@@ -81,7 +81,8 @@ def attributes_change_place(t):
     m.x = t.nn.ReLU()
     m.y = t.nn.Buffer(t.ones(1), persistent=False)
     del m.x
-    return first, refused, sorted(m._modules), sorted(m._parameters), list(m.state_dict()), hasattr(m, "x")
+    return (first, refused, sorted(m._modules), sorted(m._parameters), list(m.state_dict()),
+            hasattr(m, "x"))
 
 
 @snippet

@@ -108,8 +108,8 @@ class Module(TraversalMethods, ConversionMethods, StateDictMethods, HookMethods)
             _buffers={},
             _non_persistent_buffers_set=set(),
             _is_full_backward_hook=None,
-            _modules={},
             **{table: OrderedDict() for table in _HOOK_TABLES},
+            _modules={},
         )
         if self.call_super_init:
             super().__init__(*args, **kwargs)
@@ -217,9 +217,15 @@ class Module(TraversalMethods, ConversionMethods, StateDictMethods, HookMethods)
 
     def __getattr__(self, name):
         state = self.__dict__
-        for table in ("_parameters", "_buffers", "_modules"):
-            members = state.get(table)
-            if members is not None and name in members:
+        if "_modules" in state:  # else __init__ has not run; written out, for it runs often
+            members = state["_parameters"]
+            if name in members:
+                return members[name]
+            members = state["_modules"]
+            if name in members:
+                return members[name]
+            members = state["_buffers"]
+            if name in members:
                 return members[name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
