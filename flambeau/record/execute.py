@@ -323,7 +323,9 @@ def _keep_history(trace: Trace, program: Program, results: list[Value]) -> None:
     trace.execution = execution
     for slot in program.alive:
         value = values[slot]
-        if value.requires_grad and value.owner is None:
+        if value.owner is not None:
+            known[nodes[slot]] = value       # gradients find the leaf that was written in place
+        elif value.requires_grad:
             value.history = (execution, nodes[slot])
 
 
