@@ -187,7 +187,7 @@ def _of_indices(logs, target, weight, dim, ignore_index, reduction, smoothing):
 
 def _rows(input, target, name):
     """Input (N, C) and target with the batch dimension, which scalars and vectors lack."""
-    if input.ndim > 2 or input.ndim == 2 and input.shape[1] == 0:
+    if input.ndim > 2 or input.ndim and input.shape[-1] == 0:
         raise RuntimeError("Expected non-empty vector or matrix with optional 0-dim batch size, "
                            f"but got: {list(input.shape)}")
     if input.ndim < 2:
@@ -208,6 +208,9 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: Number 
 def _multi_margin(input, target, power, margin, weight, reduction):
     x, single = _rows(input, target, "multi_margin_loss")
     n, classes = x.shape
+    if target.dtype is not dtypes.int64:
+        raise RuntimeError(f"expected scalar type Long but found {target.dtype.legacy_name}: "
+                           "class indices are integers; use target.long()")
     if target.numel != n or target.ndim > 1:
         raise RuntimeError(f"inconsistent target size, expected {n} but got {list(target.shape)}")
     if weight is not None and weight.shape != (classes,):

@@ -227,6 +227,11 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor, full: bool = F
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not a valid value for reduction")
     shape = broadcast_shapes(input.shape, target.shape)
+    try:
+        broadcast_shapes(shape, var.shape if input.shape[:-1] != var.shape else ())
+    except RuntimeError:
+        raise ValueError(f"var is of incorrect size: input {list(input.shape)}, target "
+                         f"{list(target.shape)}, var {list(var.shape)}") from None
     if var.shape != input.shape:
         if input.shape[:-1] == var.shape:
             var = p.reshape(var, shape=var.shape + (1,))
@@ -320,7 +325,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: Number = 1e-8):
     if a.dtype.category < 2:
         raise RuntimeError("expected common_dtype to be floating point, yet common_dtype is "
                            f"{a.dtype.legacy_name}")
-    return _cosine(a, b, (normalise_dim(dim, a.ndim),), eps)
+    dims = (normalise_dim(dim, a.ndim),) if a.ndim else ()
+    return _cosine(a, b, dims, eps)
 
 
 @_loss

@@ -33,14 +33,14 @@ def _inverse_deviation(variance, eps):
 
 
 def _check_channels(input, **vectors):
-    channels = input.shape[1] if input.ndim > 1 else 0
+    channels = input.shape[1] if input.ndim > 1 else 0     # a vector passes if it is empty
     for name, vector in vectors.items():
         if vector is not None and vector.numel != channels:
             raise RuntimeError(f"{name} should contain {channels} elements not {vector.numel}")
 
 
 def _check_batch_input(input, weight, bias, running_mean, running_var):
-    if input.ndim < 2:
+    if input.ndim < 2 and input.numel:
         raise RuntimeError(f"batch_norm: expected at least 2D input (got {input.ndim}D input)")
     _check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight,
                     bias=bias)
@@ -66,14 +66,15 @@ def batch_norm_train(input: Tensor, running_mean: Tensor | None, running_var: Te
     """Normalise by the batch's statistics; also the moved running mean and variance."""
     _check_batch_input(input, weight, bias, running_mean, running_var)
     dims = (0,) + tuple(range(2, input.ndim))
-    count = input.numel // max(1, input.shape[1])
+    count = input.numel // max(1, input.shape[1]) if input.ndim > 1 else 0
     if count == 1:
         raise ValueError("Expected more than 1 value per channel when training, got input size "
                          f"torch.Size({list(input.shape)})")
     x = cast(input, computing_dtype(input.dtype))
     if count == 0:      # nothing to learn from: the running values stay
         kept = [p.detach(r) for r in (running_mean, running_var) if r is not None]
-        return (cast(scaled(x, weight, bias), input.dtype), *kept)
+        out = scaled(x, weight, bias) if x.ndim > 1 else p.mul(x, full_like(x, 1))
+        return (cast(out, input.dtype), *kept)
     average, centred, variance = _statistics(x, dims)
     out = p.mul(centred, spread(_inverse_deviation(variance, eps), x.shape, dims))
     results = [cast(scaled(out, weight, bias), input.dtype)]
@@ -94,6 +95,8 @@ def batch_norm_eval(input: Tensor, running_mean: Tensor | None, running_var: Ten
             raise RuntimeError(f"{name} must be defined in evaluation mode")
     _check_batch_input(input, weight, bias, running_mean, running_var)
     x = cast(input, computing_dtype(input.dtype))
+    if x.ndim < 2:
+        return p.mul(input, full_like(input, 1))
     scale = _inverse_deviation(cast(running_var, x.dtype), eps)
     shift = p.neg(cast(running_mean, x.dtype))
     if weight is not None:
@@ -275,7 +278,8 @@ def _norm(x, power, dims):
     if power == float("-inf"):
         return p.reduce_min(size, dims=dims)
     if power == 0:
-        return p.reduce_sum(cast(p.ne(x, full_like(x, 0)), x.dtype), dims=dims)
+        empty = p.eq(x, full_like(x, 0))      # a gradient exists, and is zero
+        return p.reduce_sum(p.where(empty, p.mul(x, full_like(x, 0)), full_like(x, 1)), dims=dims)
     empty = p.eq(size, full_like(size, 0))
     base = p.where(empty, full_like(size, 1), size)
     powers = p.where(empty, full_like(size, 0), p.pow(base, full_like(size, power)))

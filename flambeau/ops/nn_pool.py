@@ -62,6 +62,12 @@ def _windows(input, size, stride, padding, dilation, ceil_mode, name):
                                f"batch size for input, but got:{list(input.shape)}")
         raise RuntimeError(f"non-empty {dims + 1}D or {dims + 2}D (batch mode) tensor expected "
                            f"for input, but got input of size {list(input.shape)}")
+    if 0 in input.shape[-dims - 1:] or (dims == 1 and input.ndim == 2 and 0 in input.shape):
+        if dims == 1:
+            raise RuntimeError(f"{name}: Expected 2D or 3D (batch mode) tensor with optional 0 dim "
+                               f"batch size for input, but got:{list(input.shape)}")
+        raise RuntimeError("Expected input's non-batch dimensions to have positive length, but "
+                           f"input has a shape of {list(input.shape)}")
     spatial = input.shape[-dims:]
     counts = [_extent(*each, ceil_mode) for each in zip(spatial, size, stride, padding, dilation)]
     if min(counts) < 1:

@@ -63,7 +63,8 @@ def _cut(x, dim, low, high):
 
 
 def _join(parts, dim):
-    parts = [part for part in parts if part is not None and part.shape[dim]]
+    parts = [part for part in parts if part is not None]
+    parts = [part for part in parts if part.shape[dim]] or parts[:1]
     return parts[0] if len(parts) == 1 else p.concatenate(*parts, dim=dim)
 
 
@@ -86,15 +87,18 @@ def _replicate(x, dim, low, high, input, pad):
     if extent == 0:
         raise RuntimeError("Expected non-empty input to pad, but got input of shape "
                            f"{list(input.shape)}")
-    x, low, high = _cut(x, dim, low, high)
-    extent = x.shape[dim]
+    total = extent + low + high        # place j of the result reads x at j - low, clipped
+    before, after = max(0, min(total, low)), max(0, min(total, high))
+    start = max(0, -low)
+    middle = max(0, total - before - after)
 
     def border(at, times):
         edge = slice_dim(x, dim, at, at + 1)
         return p.expand(edge, shape=edge.shape[:dim] + (times,) + edge.shape[dim + 1:])
 
-    return _join([border(0, low) if low else None, x,
-                  border(extent - 1, high) if high else None], dim)
+    return _join([border(0, before) if before else None,
+                  slice_dim(x, dim, start, start + middle) if middle else None,
+                  border(extent - 1, after) if after else None], dim)
 
 
 def _circular(x, dim, low, high, input, pad):

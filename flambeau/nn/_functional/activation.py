@@ -109,6 +109,11 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
 
     In training the values are read: one slope is drawn for each element that is not positive.
     """
+    if lower > upper:
+        raise RuntimeError(
+            "Lower bound should be less than or equal to the upper bound, received "
+            f"lower={lower} and upper={upper}"
+        )
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
     flat = input.detach().reshape(-1)

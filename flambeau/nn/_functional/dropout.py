@@ -42,7 +42,10 @@ def dropout(input, p=0.5, training=True, inplace=False):
     return _drop(input, p, training, inplace)
 
 
-def _feature_shape(input):
+def _feature_shape(input, p, training):
+    """One factor per sample and channel; None where nothing will be drawn."""
+    if not training or p == 0:
+        return None
     if input.dim() < 2:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
     return tuple(input.shape[:2]) + (1,) * (input.dim() - 2)
@@ -58,7 +61,7 @@ def dropout1d(input, p=0.5, training=True, inplace=False):
             "a channel dimension, and an optional batch dimension (i.e. 2D or 3D inputs)."
         )
     if input.dim() == 3:
-        return _drop(input, p, training, inplace, _feature_shape(input))
+        return _drop(input, p, training, inplace, _feature_shape(input, p, training))
     output = _drop(input, p, training, False, (input.shape[0], 1))
     return input._assign(output) if inplace else output
 
@@ -84,7 +87,7 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
             "channel-wise dropout behavior, please switch to using dropout1d instead.",
             stacklevel=2,
         )
-    return _drop(input, p, training, inplace, _feature_shape(input))
+    return _drop(input, p, training, inplace, _feature_shape(input, p, training))
 
 
 def dropout3d(input, p=0.5, training=True, inplace=False):
@@ -102,7 +105,7 @@ def dropout3d(input, p=0.5, training=True, inplace=False):
     if input.dim() == 4:
         shape = (input.shape[0], 1, 1, 1)
     else:
-        shape = _feature_shape(input)
+        shape = _feature_shape(input, p, training)
     return _drop(input, p, training, inplace, shape)
 
 
@@ -125,4 +128,4 @@ def alpha_dropout(input, p=0.5, training=False, inplace=False):
 def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
     """``alpha_dropout`` of whole channels."""
     _check(p)
-    return _drop_alpha(input, p, training, inplace, _feature_shape(input))
+    return _drop_alpha(input, p, training, inplace, _feature_shape(input, p, training))

@@ -84,7 +84,7 @@ def _output_size(output_size, input, dims, name):
     sizes = _ntuple(dims)(output_size)
     if len(sizes) != dims:
         raise RuntimeError(f"{name}: output_size must be {dims}")
-    if any(size is None for size in sizes):
+    if dims > 1 and not isinstance(output_size, int):
         sizes = _list_with_default(sizes, input.shape)
     return tuple(int(size) for size in sizes)
 
