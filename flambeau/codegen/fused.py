@@ -29,7 +29,7 @@ from .kernel_call import Epilogue, Integer, KernelCall, Pointer
 
 __all__ = ["EpiloguePlan", "Plan", "plan_fused"]
 
-VERSION = 1
+VERSION = 2
 COLUMN_UNROLL = 4
 POINTWISE_BLOCK = 4096     # elements of an item where one loop holds everything
 CHUNK_WORK = 60_000        # operations of a chunk: about 5 microseconds of vector code
@@ -177,7 +177,9 @@ class Plan:
         self.pointer_count = count
         self.scalars = self._pointer("scalars", self.scalars_at) if self.uses_scalars else None
         self.flags = self._pointer("flags", self.flags_at) if self.uses_flags else None
-        self.extent_slot = {k: self._integer(e) for k, e in self.extents.items()}
+        # in the order of the loops, which is part of the key
+        ordered = self.outer + self.reduce_nest + [self.lane_loop]
+        self.extent_slot = {k: self._integer(self.extents[k]) for k in ordered if k is not None}
         self.key.append((len(self.outer), len(self.reduce_nest), self.scalars is not None,
                          self.flags is not None))
         names = {k: i for i, k in enumerate(self.outer + self.reduce_nest + [self.lane_loop])}
