@@ -19,6 +19,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import os
 import struct
 
 from .. import dtypes
@@ -416,9 +417,11 @@ _texts: dict[str, str] = {}
 def ir_text(plan: Plan) -> str:
     """The code of a plan, written once per name and process."""
     text = _texts.get(plan.name)
-    if text is None:
+    if text is None or os.environ.get("FLAMBEAU_CHECK"):
         from ._fused_loops import write_kernel
-        text = _texts[plan.name] = write_kernel(plan)
+        written = write_kernel(plan)
+        assert text is None or text == written, f"two kernels are called {plan.name}"
+        text = _texts[plan.name] = written
     return text
 
 
