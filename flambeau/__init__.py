@@ -64,6 +64,15 @@ _LAZY = {
     "seed": "random", "initial_seed": "random", "get_rng_state": "random",
     "set_rng_state": "random", "save": "serialization", "load": "serialization",
 }
+_LAZY.update(dict.fromkeys((
+    "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "alpha_dropout_", "avg_pool1d",
+    "batch_norm", "bilinear", "celu", "celu_", "channel_shuffle", "conv1d", "conv2d", "conv3d",
+    "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "cosine_similarity",
+    "dropout", "dropout_", "embedding", "feature_alpha_dropout", "feature_dropout", "group_norm",
+    "hardshrink", "instance_norm", "layer_norm", "max_pool1d", "max_pool1d_with_indices",
+    "max_pool2d", "max_pool3d", "pairwise_distance", "pdist", "pixel_shuffle", "pixel_unshuffle",
+    "prelu", "rms_norm", "rrelu", "rrelu_", "selu", "selu_", "threshold", "threshold_",
+), "nn._torch_functions"))
 
 for _key, _declaration in _DECLARED.items():
     if not _declaration.namespace:
