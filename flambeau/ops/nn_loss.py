@@ -318,8 +318,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: Number = 1e-8):
     """``x1 . x2 / (max(|x1|, eps) max(|x2|, eps))`` along ``dim``.
 
     >>> import flambeau as torch
-    >>> torch.nn.functional.cosine_similarity(torch.tensor([[1., 1.]]), torch.tensor([[2., 2.]]))
-    tensor([1.])
+    >>> torch.nn.functional.cosine_similarity(torch.tensor([[1., 0.]]), torch.tensor([[0., 2.]]))
+    tensor([0.])
     """
     a, b = operands(x1, x2)
     if a.dtype.category < 2:

@@ -1,0 +1,1 @@
+"""The intermediate representation: nodes, primitives, differentiation and the passes."""

@@ -1,0 +1,1 @@
+"""The recorder: matching operations against known programs, and running what is pending."""
