@@ -10,6 +10,7 @@ import numpy as np
 from . import dtypes
 from .dtypes import Size, default_dtype
 from .dtypes import dtype as DType
+from .graph.ir import full, p
 from .ops.build import expand_to, node_of
 from .ops.declare import operation
 from .record.values import concrete
@@ -477,7 +478,11 @@ def fill(input: Tensor, value: Tensor | Number):  # noqa: F821
         raise RuntimeError("fill_ only supports 0-dimension value tensor but got tensor with "
                            f"{value.ndim} dimensions.")
     from .graph.primitives.pointwise import cast
-    return expand_to(cast(value, input.dtype), input.shape)
+    filled = expand_to(cast(value, input.dtype), input.shape)
+    if not input.requires_grad:
+        return filled
+    # still a function of the input, whose gradient is 0: a computed tensor stays computed
+    return p.where(full(input.shape, True, dtypes.bool_), filled, input)
 
 
 __all__ += ["check_device", "full_tensor", "legacy_tensor", "shape_of"]

@@ -723,7 +723,7 @@ for _name in _dynamic.__all__:
         setattr(Tensor, _name, getattr(_dynamic, _name))
 
 
-def _store_of(function, name: str):
+def in_place_form(function, name: str):
     def method(self, *given, **options):
         self._check_writable()
         return store(self, function(self, *given, **options), name)
@@ -733,7 +733,7 @@ def _store_of(function, name: str):
 
 
 for _name in ("index_put", "masked_scatter"):
-    setattr(Tensor, _name + "_", _store_of(getattr(_dynamic, _name), _name))
+    setattr(Tensor, _name + "_", in_place_form(getattr(_dynamic, _name), _name))
 
 
 def _where_method(self, condition, other):
@@ -751,6 +751,9 @@ def _sum_to_size(self, *size):
     return out.reshape(size)
 
 
+from ._deferred import defer_methods as _defer_methods  # noqa: E402
+
+_defer_methods(Tensor)
 Tensor.where = _where_method                                   # type: ignore[attr-defined]
 Tensor.sum_to_size = _sum_to_size                              # type: ignore[attr-defined]
 Tensor.unfold = DECLARED["_private.unfold"].function           # type: ignore[attr-defined]

@@ -186,6 +186,12 @@ def tensordot(a: Tensor, b: Tensor, dims_a: tuple, dims_b: tuple):  # noqa: F821
     dims_a = tuple(d % a.ndim for d in dims_a)
     dims_b = tuple(d % b.ndim for d in dims_b)
     for da, db in zip(dims_a, dims_b):
+        if a.shape[da] == 1 and b.shape[db] != 1:       # extents of 1 broadcast
+            b = p.reshape(p.reduce_sum(b, dims=(db,)),
+                          shape=b.shape[:db] + (1,) + b.shape[db + 1:])
+        elif b.shape[db] == 1 and a.shape[da] != 1:
+            a = p.reshape(p.reduce_sum(a, dims=(da,)),
+                          shape=a.shape[:da] + (1,) + a.shape[da + 1:])
         if a.shape[da] != b.shape[db]:
             raise RuntimeError("contracted dimensions need to match, but first has size "
                                f"{a.shape[da]} in dim {da} and second has size {b.shape[db]} in "

@@ -12,18 +12,40 @@ also take as separate arguments); everything else is static and part of the prog
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..dtypes import dtype as DType
+from ..graph.ir import Node, p
 from ..record.trace import Operation, record
 
-__all__ = ["DECLARED", "Declaration", "apply_operation", "operation"]
+__all__ = ["DECLARED", "Declaration", "Parameter", "apply_operation", "operation"]
 
 DECLARED: dict[str, Declaration] = {}
 _OPERANDS = ("Tensor", "Tensor | None", "Tensor | Number", "Tensor | Number | None", "Number",
              "Number | None")
+
+
+class Parameter(NamedTuple):
+    """One parameter of a body. (``inspect.signature`` would double the time of the import.)"""
+
+    name: str
+    annotation: str
+    default: Any
+    keyword_only: bool
+
+
+REQUIRED = object()          # the default of parameters that have none
+
+
+def _parameters(body: Callable) -> list[Parameter]:
+    code, kinds = body.__code__, body.__annotations__
+    names = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
+    values = body.__defaults__ or ()
+    defaults = dict(zip(names[code.co_argcount - len(values):code.co_argcount], values))
+    defaults.update(body.__kwdefaults__ or {})
+    return [Parameter(name, kinds[name], defaults.get(name, REQUIRED), i >= code.co_argcount)
+            for i, name in enumerate(names)]
 
 
 class Declaration:
@@ -40,7 +62,7 @@ class Declaration:
         self.namespace = namespace          # "" for torch, or "nn.functional", "linalg", …
         self.aliases = aliases
         self.samples = samples
-        self.parameters = list(inspect.signature(body).parameters.values())
+        self.parameters = _parameters(body)
         self.operation = Operation(name, self.build, view)
         self.function = _make_function(self)
 
@@ -59,14 +81,34 @@ class Declaration:
                     value = parameter.default
             else:
                 value = next(static)
-            if parameter.kind is parameter.KEYWORD_ONLY:
+            if parameter.keyword_only:
                 keywords[parameter.name] = value
             else:
                 given.append(value)
-        return self.body(*given, **keywords)
+        return _renamed(self.body(*given, **keywords), given, keywords)
 
     def __repr__(self) -> str:
         return f"<declaration of {self.namespace + '.' if self.namespace else ''}{self.name}>"
+
+
+def _renamed(built, given, keywords):
+    """What a body built; an operand that it returned unchanged gets a node of its own.
+
+    Each result is a value of its own in the recorder: two values of one node, one of them a
+    leaf, would confuse which of them gradients belong to.
+    """
+    if built.__class__ is Node:
+        if any(built is x for x in given) or any(built is x for x in keywords.values()):
+            return p.reshape(built, shape=built.shape)
+        return built
+    operands = {x for x in given if x.__class__ is Node}
+    for x in given:
+        if x.__class__ is list:
+            operands.update(x)
+    if operands.isdisjoint(built):
+        return built
+    nodes = [p.reshape(n, shape=n.shape) if n in operands else n for n in built]
+    return built.__class__(nodes)
 
 
 def _make_function(declaration: Declaration) -> Callable:
@@ -78,10 +120,10 @@ def _make_function(declaration: Declaration) -> Callable:
     names = {p.name for p in declaration.parameters}
     for parameter in declaration.parameters:
         name, kind = parameter.name, parameter.annotation
-        if parameter.kind is parameter.KEYWORD_ONLY and not seen_star:
+        if parameter.keyword_only and not seen_star:
             signature.append("*")
             seen_star = True
-        if parameter.default is parameter.empty:
+        if parameter.default is REQUIRED:
             signature.append(name)
         else:
             scope[f"_default_{name}"] = parameter.default
@@ -90,7 +132,7 @@ def _make_function(declaration: Declaration) -> Callable:
             prepare.append(f"{name} = _sequence({name}, '{declaration.name}', '{name}')")
             operands.append(f"*{name}")
             static.append(f"len({name})")
-        elif kind == "Number" and parameter.default is not parameter.empty:
+        elif kind == "Number" and parameter.default is not REQUIRED:
             operands.append(f"None if {name} is _default_{name} else {name}")
         elif kind in _OPERANDS:
             operands.append(name)
@@ -105,7 +147,7 @@ def _make_function(declaration: Declaration) -> Callable:
         extra.append("out=None")
     if "dim" in names:
         default = next(p.default for p in declaration.parameters if p.name == "dim")
-        if default is inspect.Parameter.empty:      # `axis=` may stand for it
+        if default is REQUIRED:      # `axis=` may stand for it
             position = signature.index("dim")
             if all("=" in s or s == "*" for s in signature[position + 1:]):
                 signature[position] = "dim=None"
@@ -145,8 +187,8 @@ def _freeze(x):
         return tuple(_freeze(i) for i in x)
     if isinstance(x, dict):
         return tuple((k, _freeze(v)) for k, v in x.items())
-    if hasattr(x, "_fetch") and x.numel() == 1:
-        return x.item()
+    if hasattr(x, "_fetch"):
+        return _freeze(x.tolist()) if x.ndim else x.item()
     if hasattr(x, "__index__"):
         return x.__index__()
     return x

@@ -82,8 +82,11 @@ def unique_consecutive(input, return_inverse: bool = False, return_counts: bool 
                        dim: int | None = None):
     """Runs of equal elements (or slices) reduced to one."""
     array = _array(input)
-    rows = array.reshape(-1, 1) if dim is None else np.moveaxis(array, dim, 0).reshape(
-        array.shape[dim], -1)
+    if dim is None:
+        rows = array.reshape(-1, 1)
+    else:
+        extent = array.shape[dim]
+        rows = np.moveaxis(array, dim, 0).reshape(extent, array.size // max(1, extent))
     first = np.ones(len(rows), bool)
     first[1:] = (rows[1:] != rows[:-1]).any(1)
     places = np.flatnonzero(first)

@@ -153,7 +153,16 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor):  # noqa:
 @operation(inplace=True)
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number):  # noqa: F821
     """input with the positions `index` of dim set to a number."""
-    return _along(input, dim, index, value, "set", "index_fill")
+    value = node_of(value)
+    if value.ndim:
+        raise RuntimeError("index_fill_ only supports a 0-dimensional value tensor, but got tensor "
+                           f"with {value.ndim} dimension(s).")
+    if value.dtype.category > input.dtype.category:
+        raise RuntimeError(f"value cannot be converted to type {input.dtype.name} without "
+                           "overflow")
+    hit = _along(full(input.shape, False, dtypes.bool_), dim, index,
+                 full((), True, dtypes.bool_), "set", "index_fill")
+    return p.where(hit, expand_to(cast(value, input.dtype), input.shape), input)
 
 
 @operation(out=True)
@@ -165,8 +174,9 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     if index.dtype not in (dtypes.int64, dtypes.int32) and index.numel:
         raise RuntimeError("gather(): Expected dtype int64 for index")
     index = cast(index, dtypes.int64)
-    if index.numel == 0:
-        return full(index.shape, 0, input.dtype)
+    if index.numel == 0:      # still a function of the input, so that its gradient is 0
+        total = p.reduce_sum(input, dims=tuple(range(input.ndim)))
+        return expand_to(total, index.shape)
     if input.ndim == 0 or index.ndim == 0:
         flat = input if input.ndim else p.reshape(input, shape=(1,))
         place = index if index.ndim else p.reshape(index, shape=(1,))

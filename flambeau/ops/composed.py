@@ -1,0 +1,226 @@
+"""Functions that arrange their arguments before they record: the less common part of torch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import dtypes
+from . import assemble, scans, statistics  # noqa: F401
+from .declare import DECLARED
+from .dynamic import _array, _tensor
+
+__all__ = [
+    "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "cartesian_prod", "gradient",
+    "histogram", "histogramdd", "nanmedian", "nonzero_static", "tril_indices", "triu_indices",
+    "unravel_index", "vander",
+]
+
+
+def _sequence(tensors):
+    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
+        return list(tensors[0])
+    return list(tensors)
+
+
+# ---- ranks and blocks --------------------------------------------------------------------------
+
+
+def _declare_atleast(rank: int):
+    def raised(x):
+        if rank == 3 and x.ndim in (1, 2):
+            return x.reshape((1,) * (2 - x.ndim) + tuple(x.shape) + (1,))
+        if x.ndim >= rank:
+            return x
+        return x.reshape((1,) * (rank - x.ndim) + tuple(x.shape))
+
+    def function(*tensors):
+        if len(tensors) == 1 and not isinstance(tensors[0], (list, tuple)):
+            return raised(tensors[0])
+        return tuple(raised(x) for x in _sequence(tensors))
+
+    function.__name__ = function.__qualname__ = f"atleast_{rank}d"
+    function.__doc__ = f"Tensors of fewer than {rank} dimensions given dimensions of extent 1."
+    return function
+
+
+atleast_1d, atleast_2d, atleast_3d = (_declare_atleast(rank) for rank in (1, 2, 3))
+
+
+def block_diag(*tensors):
+    """A matrix with the given matrices along its diagonal.
+
+    >>> import flambeau as torch
+    >>> torch.block_diag(torch.ones(1, 2), torch.tensor([[5.]]))
+    tensor([[1., 1., 0.],
+            [0., 0., 5.]])
+    """
+    return DECLARED["_private._block_diag"].function(_sequence(tensors))
+
+
+def cartesian_prod(*tensors):
+    """All tuples with one element of each vector, as rows."""
+    return DECLARED["_private._cartesian_prod"].function(_sequence(tensors))
+
+
+def vander(x, N=None, increasing=False):
+    """The Vandermonde matrix of a vector: powers N - 1 to 0, or 0 to N - 1 if increasing."""
+    if x.ndim != 1:
+        raise RuntimeError("x must be a one-dimensional tensor.")
+    n = x.shape[0] if N is None else N
+    if n < 0:
+        raise RuntimeError("N must be non-negative.")
+    return DECLARED["_private._vander"].function(x, n, increasing)
+
+
+def _triangle_indices(name: str, choose):
+    def function(row, col, offset=0, *, dtype=dtypes.int64, device=None, layout=None,
+                 requires_grad=False, pin_memory=False):
+        from ..construct import check_device
+        check_device(device)
+        if row < 0 or col < 0:
+            raise RuntimeError(f"row and col must be non-negative, got {row} and {col}")
+        return _tensor(np.stack(choose(row, offset, col)), dtype)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"The row and column indices of a matrix's {name[:4]} triangle."
+    return function
+
+
+tril_indices = _triangle_indices("tril_indices", np.tril_indices)
+triu_indices = _triangle_indices("triu_indices", np.triu_indices)
+
+
+def unravel_index(indices, shape):
+    """Places in a flattened tensor as indices along each dimension."""
+    shape = (shape,) if isinstance(shape, int) else tuple(int(e) for e in shape)
+    array = _array(indices)
+    total = int(np.prod(shape, dtype=np.int64))
+    if array.size and (array.min() < -total or array.max() >= total):
+        raise ValueError(f"indices must be within the {total} elements of shape {list(shape)}")
+    return tuple(_tensor(part, dtypes.int64) for part in np.unravel_index(array % total, shape))
+
+
+# ---- derivatives and medians ---------------------------------------------------------------------
+
+
+def gradient(input, *, spacing=1, dim=None, edge_order=1):
+    """Slopes of sampled values along each dimension, by central differences.
+
+    spacing: a step, a step per dimension, or vectors of places; edge_order (1 or 2) chooses the
+    rule at the ends.
+    """
+    if edge_order not in (1, 2):
+        raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
+    dims = (dim,) if isinstance(dim, int) else tuple(range(input.ndim)) if dim is None else \
+        tuple(dim)
+    if isinstance(spacing, (list, tuple)):
+        steps = list(spacing)
+    else:
+        steps = [spacing] * len(dims)
+    if len(steps) != len(dims):
+        raise RuntimeError("torch.gradient expected spacing to be unspecified, a scalar, or a list "
+                           f"of length {len(dims)}, but got a list of length {len(steps)}")
+    from ..construct import tensor
+    steps = [s if hasattr(s, "_fetch") else tensor(
+        float(s), dtype=input.dtype if input.dtype.category == 2 else None) for s in steps]
+    return DECLARED["_private._gradient"].function(input, steps, dims, edge_order)
+
+
+def nanmedian(input, dim=None, keepdim=False, *, out=None):
+    """The lower median of the elements that are not NaN, with its index along a dimension."""
+    if dim is None:
+        return DECLARED["_private._nanmedian_all"].function(input)
+    found = DECLARED["_private._nanmedian_dim"].function(input, dim, keepdim)
+    if out is None:
+        return found
+    for o, f in zip(out, found):
+        o._write_out(f)
+    return out
+
+
+# ---- counting ----------------------------------------------------------------------------------------
+
+
+def _result(name: str, fields: str, *values):
+    from .reduce import results
+    return results(name, fields).structure(*values)
+
+
+def _edges_of(x: np.ndarray, bins, limits, kind):
+    if hasattr(bins, "_fetch"):
+        return _array(bins)
+    if limits is None:
+        low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 1.0)
+    else:
+        low, high = (float(v) for v in limits)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    from ..construct import linspace
+    return _array(linspace(low, high, int(bins) + 1, dtype=kind))
+
+
+def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
+    """Counts (or sums of weights) of elements in bins, and the bins' edges."""
+    x = _array(input).reshape(-1)
+    edges = _edges_of(x, bins, range, input.dtype)
+    weights = None if weight is None else _array(weight).reshape(-1)
+    counts = np.histogram(x, edges, weights=weights, density=density)[0]
+    return _result("histogram", "hist bin_edges", _tensor(counts, input.dtype),
+                   _tensor(edges, input.dtype))
+
+
+def histogramdd(input, bins, *, range=None, weight=None, density=False):
+    """Counts of points (rows) in a grid of bins, and the edges along each dimension."""
+    x = _array(input)
+    x = x.reshape(-1, x.shape[-1])
+    n = x.shape[1]
+    counts = [bins] * n if isinstance(bins, int) else list(bins)
+    limits = [None] * n if range is None else [tuple(range[2 * i:2 * i + 2]) for i in
+                                               np.arange(n)]
+    edges = [_edges_of(x[:, i], counts[i], limits[i], input.dtype) for i in np.arange(n)]
+    weights = None if weight is None else _array(weight).reshape(-1)
+    found = np.histogramdd(x, edges, weights=weights, density=density)[0]
+    return _result("histogramdd", "hist bin_edges", _tensor(found, input.dtype),
+                   tuple(_tensor(e, input.dtype) for e in edges))
+
+
+def nonzero_static(input, *, size, fill_value=-1, out=None):
+    """nonzero with a fixed number of rows: cut, or filled up with fill_value."""
+    found = np.stack(np.nonzero(np.atleast_1d(_array(input))), 1)
+    if input.ndim == 0:
+        found = found[:, :0]
+    rows = np.full((size, found.shape[1]), fill_value, np.int64)
+    rows[:min(size, len(found))] = found[:size]
+    return _tensor(rows, dtypes.int64)
+
+
+# ---- views as copies ------------------------------------------------------------------------------------
+
+# name of the copying function -> the view that it copies
+_COPIES = {
+    "alias_copy": "_private.alias", "as_strided_copy": "as_strided", "detach_copy": "detach",
+    "diagonal_copy": "diagonal", "expand_copy": "expand", "narrow_copy": "narrow",
+    "permute_copy": "permute", "select_copy": "select", "split_copy": "split",
+    "split_with_sizes_copy": "split", "squeeze_copy": "squeeze", "t_copy": "t",
+    "transpose_copy": "transpose", "unbind_copy": "unbind", "unfold_copy": "_private.unfold",
+    "unsqueeze_copy": "unsqueeze", "view_as_complex_copy": "view_as_complex",
+    "view_as_real_copy": "view_as_real", "view_copy": "_private.view",
+}
+
+
+def _copying(name: str, of: str):
+    view = DECLARED[of].function
+    clone = DECLARED["clone"].function
+
+    def function(*given, **options):
+        found = view(*given, **options)
+        return tuple(clone(f) for f in found) if isinstance(found, tuple) else clone(found)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"A copy of what the view {of.rpartition('.')[2]} shows."
+    return function
+
+
+for _name, _of in _COPIES.items():
+    globals()[_name] = _copying(_name, _of)
+__all__ += sorted(_COPIES)
