@@ -178,7 +178,7 @@ class Program:
         """Raise AssertionError if compiled results differ from the interpreter's."""
         for number, (node, a, b) in enumerate(zip(self.outputs, expected, found)):
             size = np.abs(a[np.isfinite(a)]).max(initial=0.0) if a.dtype.kind == "f" else 0
-            if not np.allclose(b, a, settings.verify, settings.verify * max(float(size), 1e-3),
+            if not np.allclose(b, a, settings.verify, settings.verify * max(float(size), 1e-2),
                                equal_nan=True):
                 gap = np.abs(np.subtract(a, b, dtype=np.float64)).max()
                 raise AssertionError(

@@ -526,6 +526,8 @@ class _Attempt:
                 continue
             if node.op == "contract" and not _has_form(node, product.operands):
                 continue                        # runs in NumPy
+            if not _has_row(step.lowering, node):
+                continue
             others = [r for r in readers[node] if r != i]
             kept = bool(others) or node in wanted
             streams = kept + len(step.stored) - 1 + sum(
@@ -642,6 +644,14 @@ def takes_epilogue(node: Node) -> bool:
     """Whether the planner of an opaque node takes an epilogue."""
     return (node.op in ("contract", "convolve") and node.dtype.name in ("float32", "float64")
             and columns_of(node) >= 4 and node.numel > 0)
+
+
+def _has_row(lowering, node: Node) -> bool:
+    """Whether a row of the product's results is one loop of the cluster that reads them."""
+    place = lowering.buffer_index(node, lowering.element_index(node))
+    columns = columns_of(node)
+    steps = [c for k, c in place[1] if lowering.extents.get(k, 1) != 1 and c < columns]
+    return steps == [1]
 
 
 def columns_of(node: Node) -> int:
