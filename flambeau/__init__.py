@@ -55,14 +55,18 @@ from .record.report import compilations  # noqa: E402
 from .ops.random import (bernoulli, binomial, multinomial, normal, poisson, rand,  # noqa: E402
                          rand_like, randint, randint_like, randn, randn_like, randperm)
 
-_SUBMODULES = {"accelerator", "amp", "audio", "autograd", "backends", "compiler", "cuda",
-               "distributed", "distributions", "fft", "func", "hub", "jit", "linalg", "mps",
-               "multiprocessing", "nn", "onnx", "optim", "profiler", "random", "serialization",
-               "special", "testing", "text", "utils", "version", "vision", "xpu"}
+from ._deferred import _module_of, find as _find_deferred  # noqa: E402
+
+_SUBMODULES = {"accelerator", "amp", "audio", "autograd", "backends", "compiler", "cpu", "cuda",
+               "distributed", "distributions", "fft", "func", "hub", "jit", "linalg", "masked",
+               "mps", "multiprocessing", "nn", "onnx", "optim", "profiler", "random", "serialization",
+               "signal", "special", "testing", "text", "utils", "version", "vision", "xpu"}
 _LAZY = {
     "Generator": "random", "default_generator": "random", "manual_seed": "random",
     "seed": "random", "initial_seed": "random", "get_rng_state": "random",
     "set_rng_state": "random", "save": "serialization", "load": "serialization",
+    "autocast": "amp", "get_autocast_dtype": "amp", "is_autocast_enabled": "amp",
+    "set_autocast_dtype": "amp", "set_autocast_enabled": "amp",
 }
 _LAZY.update(dict.fromkeys((
     "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "alpha_dropout_", "avg_pool1d",
@@ -88,7 +92,7 @@ del _key, _declaration, _name
 
 def _missing(name: str):
     import difflib
-    known = sorted({*globals(), *_SUBMODULES, *_LAZY})
+    known = sorted({*globals(), *_SUBMODULES, *_LAZY, *_module_of})
     near = difflib.get_close_matches(name, known, 1)
     hint = f" The nearest name that exists is torch.{near[0]}." if near else ""
     return AttributeError(f"module 'torch' has no attribute '{name}' (Flambeau does not have it)."
@@ -96,6 +100,10 @@ def _missing(name: str):
 
 
 def __getattr__(name: str):
+    if name in _module_of:
+        found = _find_deferred(name)
+        globals()[name] = found
+        return found
     if name in _LAZY:
         found = getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
         globals()[name] = found
@@ -111,8 +119,8 @@ def __getattr__(name: str):
 
 
 def __dir__():
-    return sorted({*globals(), *_SUBMODULES, *_LAZY})
+    return sorted({*globals(), *_SUBMODULES, *_LAZY, *_module_of})
 
 
 __all__ = sorted({n for n in globals() if not n.startswith("_")} - {"annotations", "importlib"}
-                 | set(_namespace_names) | set(_LAZY))
+                 | set(_namespace_names) | set(_LAZY) | set(_module_of))
