@@ -178,6 +178,8 @@ class device:
     """
 
     __slots__ = ("type", "index")
+    type: str
+    index: int | None
     TYPES = ("cpu", "cuda", "mps", "xpu", "meta")
 
     def __init__(self, type, index: int | None = None):
