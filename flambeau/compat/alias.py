@@ -154,7 +154,7 @@ def install() -> None:
         return
     for name in ALIASES:
         module = sys.modules.get(name)
-        if module is not None and public_name(module.__name__) != name:
+        if module is not None and module.__name__ != ALIASES[name]:
             raise RuntimeError(f"{name} is imported already, from "
                                f"{getattr(module, '__file__', '?')}: install the alias first")
     sys.meta_path.insert(0, _finders[0])
@@ -167,5 +167,5 @@ def uninstall() -> None:
         if finder in sys.meta_path:
             sys.meta_path.remove(finder)
     for name in [n for n in sys.modules if real_name(n) is not None]:
-        if public_name(sys.modules[name].__name__) == name:
+        if sys.modules[name].__name__ == real_name(name):
             del sys.modules[name]

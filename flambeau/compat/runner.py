@@ -90,7 +90,7 @@ def _module_path(name: str) -> str:
     return spec.origin
 
 
-# ---- tracebacks --------------------------------------------------------------------------------------
+# ---- tracebacks ------------------------------------------------------------
 
 
 def trim(error: BaseException) -> None:

@@ -1,0 +1,8 @@
+"""``torch.backends.mkl``: not used."""
+
+__all__ = ["is_available"]
+
+
+def is_available() -> bool:
+    """False."""
+    return False
