@@ -79,7 +79,8 @@ def _accumulate(grads: dict[Node, Node], node: Node, contribution: Node) -> None
         node, contribution)
     old = grads.get(node)
     if old is not None:
-        contribution = _joined(old, contribution) or p.add(old, contribution)
+        contribution = (_joined(old, contribution) or _joined_products(old, contribution)
+                        or p.add(old, contribution))
     grads[node] = contribution
 
 
@@ -106,6 +107,29 @@ def _joined(a: Node, b: Node) -> Node | None:
         return whole
     around = [tuple(n if d == dim else 0 for d in range(a.ndim)) for n in (low, high)]
     return p.pad(whole, low=around[0], high=around[1], interior=(0,) * a.ndim, value=0)
+
+
+def _joined_products(a: Node, b: Node) -> Node | None:
+    """`a + b` as one product of longer operands, if both are small products of a shared weight.
+
+    A recurrent weight is used in every step: T products of a few rows each become one.
+    """
+    if a.op == b.op == "permute" and a.attrs["dims"] == b.attrs["dims"]:
+        inner = _joined_products(a.inputs[0], b.inputs[0])
+        return None if inner is None else p.permute(inner, dims=a.attrs["dims"])
+    if not a.op == b.op == "contract" or a.attrs != b.attrs or a.attrs["batch_a"]:
+        return None
+    dims = a.attrs["contract_a"], a.attrs["contract_b"]
+    if len(dims[0]) != 1 or sum(i.numel for i in b.inputs) > 4 * b.numel:
+        return None      # copying the operands would cost more than adding the products
+    operands = []
+    for i, (dim,) in enumerate(dims):
+        parts = []
+        for node in (a.inputs[i], b.inputs[i]):
+            is_joined = node.op == "concatenate" and node.attrs["dim"] == dim
+            parts.extend(node.inputs if is_joined else (node,))
+        operands.append(p.concatenate(*parts, dim=dim))
+    return p.contract(*operands, **a.attrs)
 
 
 def _padded_dim(node: Node) -> tuple[int, int, int] | None:
