@@ -49,7 +49,10 @@ def test_transforms(name, image):
             assert difference.max() <= (kind != "pil") and (difference > 0).mean() < 0.005
 
 
-@pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "mobilenet_v2", "shufflenet_v2_x0_5"])
+NETWORKS = ["resnet18", "squeezenet1_1", "mobilenet_v2", "shufflenet_v2_x0_5"]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_networks_start_and_answer_alike(name):
     outputs = []
     x = np.random.default_rng(0).standard_normal((2, 3, 64, 64)).astype(np.float32)

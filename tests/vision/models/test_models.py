@@ -91,8 +91,8 @@ def test_logits(name):
 def test_small_networks_train():
     torch.manual_seed(0)
     model = models.resnet18(num_classes=4)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-    x, y = torch.randn(4, 3, 32, 32), torch.tensor([0, 1, 2, 3])
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    x, y = torch.randn(4, 3, 64, 64), torch.tensor([0, 1, 2, 3])
     losses = []
     for _ in range(3):
         optimizer.zero_grad()
