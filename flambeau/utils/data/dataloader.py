@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
+from ...record.trace import flush
 from ._utils.collate import default_collate, default_convert
 from ._utils.fetch import IterableFetcher, MapFetcher
 from ._utils.worker_info import get_worker_info
@@ -347,7 +348,11 @@ class _BaseDataLoaderIter:
         raise NotImplementedError
 
     def __next__(self) -> Any:
+        # A barrier on both sides: an evaluation loop is the same program for each batch, and what
+        # a data set computed (with other numbers for each sample) is no part of a step's program.
+        flush()
         data = self._next_data()
+        flush()
         self._num_yielded += 1
         announced = self._IterableDataset_len_called
         if (
