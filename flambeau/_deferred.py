@@ -19,10 +19,11 @@ DEFERRED = {
         dsplit hsplit index_reduce inner kron put renorm select_scatter slice_scatter vdot
         view_as_complex view_as_real vsplit""",
     "ops.composed": """alias_copy as_strided_copy atleast_1d atleast_2d atleast_3d block_diag
-        cartesian_prod detach_copy diagonal_copy expand_copy gradient histogram histogramdd
-        nanmedian narrow_copy nonzero_static permute_copy select_copy split_copy
-        split_with_sizes_copy squeeze_copy t_copy transpose_copy tril_indices triu_indices
-        unbind_copy unfold_copy unravel_index unsqueeze_copy vander view_as_complex_copy
+        cartesian_prod constant_pad_nd detach_copy diagonal_copy empty_permuted empty_strided
+        expand_copy fill gradient histogram histogramdd
+        nanmedian narrow_copy nonzero_static permute_copy ravel resolve_conj resolve_neg select_copy
+        split_copy split_with_sizes split_with_sizes_copy squeeze_copy t_copy transpose_copy tril_indices triu_indices
+        unbind_copy unfold_copy unravel_index unsafe_chunk unsafe_split unsqueeze_copy vander view_as_complex_copy
         view_as_real_copy view_copy""",
     "ops.special": "i0 igamma igammac ldexp logaddexp2",
     "ops.spectral": "frexp istft mvlgamma polygamma stft",
@@ -39,7 +40,7 @@ METHODS = {
     "ops.assemble": """as_strided_scatter cross diagflat diagonal_scatter dist dsplit hsplit
         index_reduce index_reduce_ inner kron put put_ renorm renorm_ select_scatter slice_scatter
         vdot vsplit""",
-    "ops.composed": "histogram nanmedian narrow_copy nonzero_static",
+    "ops.composed": "histogram nanmedian narrow_copy nonzero_static unsafe_chunk unsafe_split",
     "ops.special": "i0 i0_ igamma igamma_ igammac igammac_ ldexp ldexp_ logaddexp2 logaddexp2_",
     "ops.spectral": "frexp istft mvlgamma mvlgamma_ polygamma polygamma_ stft",
     "ops.linalg": "cholesky_inverse cholesky_solve geqrf ormqr triangular_solve",

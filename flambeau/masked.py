@@ -61,7 +61,8 @@ def prod(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 def _extreme(name: str, highest: bool):
     def function(input, dim=None, *, keepdim=False, dtype=None, mask=None):
         x = _typed(input, dtype)
-        return _f(name)(_kept(x, mask, _extreme_of(x.dtype, highest)), _dims(dim), keepdim)
+        found = _f(name)(_kept(x, mask, _extreme_of(x.dtype, highest)), _dims(dim), keepdim)
+        return found.to(x.dtype)            # indices as well: PyTorch returns the input's type
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{name} of the elements that the mask keeps."
@@ -114,8 +115,10 @@ def norm(input, ord=2.0, dim=None, *, keepdim=False, dtype=None, mask=None):
     return _f("_private._norm")(_kept(x, mask, fill), float(ord), _dims(dim), keepdim, None)
 
 
-def var(input, dim=None, unbiased=False, *, keepdim=False, dtype=None, mask=None):
+def var(input, dim=None, unbiased=None, *, correction=None, keepdim=False, dtype=None, mask=None):
     """The variance of the elements that the mask keeps."""
+    if correction is None:
+        correction = 1 if unbiased is None or unbiased else 0
     x = _typed(input, dtype)
     if x.dtype.category < 2:
         x = x.float()
@@ -126,14 +129,15 @@ def var(input, dim=None, unbiased=False, *, keepdim=False, dtype=None, mask=None
     if gap.is_complex():
         total = total.real
     count = _count(input, dim, keepdim, mask)
-    if unbiased:
-        count = (count - 1).clamp(min=0)
+    if correction:
+        count = (count - correction).clamp(min=0)
     return total / count
 
 
-def std(input, dim=None, unbiased=False, *, keepdim=False, dtype=None, mask=None):
+def std(input, dim=None, unbiased=None, *, correction=None, keepdim=False, dtype=None, mask=None):
     """The standard deviation of the elements that the mask keeps."""
-    return var(input, dim, unbiased, keepdim=keepdim, dtype=dtype, mask=mask).sqrt()
+    return var(input, dim, unbiased, correction=correction, keepdim=keepdim, dtype=dtype,
+               mask=mask).sqrt()
 
 
 def softmax(input, dim, *, dtype=None, mask=None):
@@ -157,8 +161,9 @@ def normalize(input, ord, dim, *, eps=1e-12, dtype=None, mask=None):
     return x / norm(x, ord, dim, keepdim=True, mask=mask).clamp(min=eps)
 
 
-def logsumexp(input, dim, *, keepdim=False, dtype=None, mask=None):
+def logsumexp(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """logsumexp over the elements that the mask keeps."""
+    dim = tuple(range(input.ndim)) if dim is None else dim
     return _f("logsumexp")(_kept(_typed(input, dtype), mask, -math.inf), _dims(dim), keepdim)
 
 

@@ -469,6 +469,25 @@ def _resize(self, *size, memory_format=None):
     return self
 
 
+def _resize_as(self, the_template, *, memory_format=None):
+    """Change the shape in place to that of another tensor."""
+    return _resize(self, *the_template.shape)
+
+
+def _as_strided_in_place(self, size, stride, storage_offset=0):
+    """In-place form of :meth:`as_strided`."""
+    made = DECLARED["as_strided"].function(self, tuple(size), tuple(stride), storage_offset)
+    self._value, self._storage = made._value, made._storage
+    self._chain, self._seen = made._chain, made._seen
+    return self
+
+
+def _new_empty_strided(self, size, stride, dtype=None, **options):
+    """A tensor with the given strides whose elements may be anything."""
+    from .ops.composed import empty_strided
+    return empty_strided(size, stride, dtype=dtype or self.dtype, **options)
+
+
 def _set(self, source=None, storage_offset=0, size=None, stride=None):
     """Refer to the memory of another tensor."""
     if source is None:
@@ -606,7 +625,8 @@ _SPECIAL = {
     "contiguous": _contiguous, "view": _view, "to": _to, "type": _type, "cuda": _cuda,
     "__bool__": _bool, "__index__": _integer, "__iter__": _iterate, "__repr__": _repr,
     "__format__": _format, "__contains__": _contains, "copy_": _copy, "fill_": _fill,
-    "zero_": _zero, "resize_": _resize, "set_": _set, "backward": _backward,
+    "zero_": _zero, "resize_": _resize, "resize_as_": _resize_as,
+    "as_strided_": _as_strided_in_place, "new_empty_strided": _new_empty_strided, "set_": _set, "backward": _backward,
     "register_hook": _register_hook, "retain_grad": _retain_grad, "detach_": _detach_in_place,
     "share_memory_": _share_memory, "new_zeros": _new_filled(0), "new_ones": _new_filled(1),
     "new_empty": _new_filled(0), "new_full": _new_full, "new_tensor": _new_tensor, "new": _new,
@@ -657,6 +677,7 @@ for _symbol, _name in (("add", "add"), ("sub", "sub"), ("mul", "mul"), ("truediv
         setattr(Tensor, f"__r{_symbol}__", _operator(_name, reverse=True))
         if _symbol != "matmul":
             setattr(Tensor, f"__i{_symbol}__", _in_place_operator(_name + "_"))
+Tensor.__rdiv__ = _operator("div", reverse=True)              # type: ignore[attr-defined]
 Tensor.__rpow__ = _operator("pow", reverse=True)              # type: ignore[attr-defined]
 Tensor.__ipow__ = _in_place_operator("pow_")                  # type: ignore[attr-defined]
 Tensor.__neg__ = lambda self: DECLARED["neg"].function(self)  # type: ignore[attr-defined]
@@ -667,6 +688,7 @@ Tensor.T = property(lambda self: DECLARED["permute"].function(            # type
     self, tuple(reversed(range(self.ndim)))))
 Tensor.mT = property(lambda self: DECLARED["_private.mT"].function(self))  # type: ignore
 Tensor.H = property(lambda self: DECLARED["adjoint"].function(self))       # type: ignore
+Tensor.mH = property(lambda self: DECLARED["adjoint"].function(self))      # type: ignore
 Tensor.real = property(lambda self: DECLARED["real"].function(self))       # type: ignore
 Tensor.imag = property(lambda self: DECLARED["imag"].function(self))       # type: ignore
 Tensor._base = property(lambda self: _base(self))                          # type: ignore

@@ -13,7 +13,7 @@ from ..graph.primitives.pointwise import cast
 from ..graph.primitives.reduce import keep_dims, mean, spread, sum_to
 
 __all__ = [
-    "broadcast", "broadcast_shapes", "cast", "constant", "expand_to", "full", "full_like", "iota",
+    "attached", "broadcast", "broadcast_shapes", "cast", "constant", "expand_to", "full", "full_like", "iota",
     "is_number", "keep_dims", "mean", "node_of", "normalise_dim", "normalise_dims", "operands",
     "p", "promote", "reduced", "result_dtype", "spread", "sum_to", "to_float", "where",
 ]
@@ -101,6 +101,17 @@ def promote(*nodes) -> list[Node]:
     """`nodes` in their common type, shapes unchanged."""
     kind = result_dtype(*nodes)
     return [node_of(n, kind) for n in nodes]
+
+
+def attached(node: Node, *sources: Node) -> Node:
+    """`node`, with gradients of 0 for the sources, which it does not depend on."""
+    for source in sources:
+        if source.requires_grad and not node.requires_grad:
+            total = p.reduce_sum(source, dims=tuple(range(source.ndim)))
+            total = cast(total, node.dtype)
+            node = p.where(full(node.shape, True, dtypes.bool_), node,
+                           expand_to(total, node.shape))
+    return node
 
 
 def to_float(node) -> Node:

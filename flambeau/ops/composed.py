@@ -103,7 +103,7 @@ def unravel_index(indices, shape):
 # ---- derivatives and medians ---------------------------------------------------------------------
 
 
-def gradient(input, *, spacing=1, dim=None, edge_order=1):
+def gradient(input, *, spacing=None, dim=None, edge_order=1):
     """Slopes of sampled values along each dimension, by central differences.
 
     spacing: a step, a step per dimension, or vectors of places; edge_order (1 or 2) chooses the
@@ -113,6 +113,7 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
         raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
     dims = (dim,) if isinstance(dim, int) else tuple(range(input.ndim)) if dim is None else \
         tuple(dim)
+    spacing = 1 if spacing is None else spacing
     if isinstance(spacing, (list, tuple)):
         steps = list(spacing)
     else:
@@ -192,6 +193,84 @@ def nonzero_static(input, *, size, fill_value=-1, out=None):
     rows = np.full((size, found.shape[1]), fill_value, np.int64)
     rows[:min(size, len(found))] = found[:size]
     return _tensor(rows, dtypes.int64)
+
+
+# ---- other names and arrangements ----------------------------------------------------------------------
+
+
+def fill(input, value):
+    """A tensor in the shape and dtype of `input` filled with a number."""
+    return DECLARED["_private._fill"].function(input, value)
+
+
+def ravel(input):
+    """The elements as a vector."""
+    return DECLARED["reshape"].function(input, (-1,))
+
+
+def split_with_sizes(input, split_sizes, dim=0):
+    """Pieces of the given sizes."""
+    return DECLARED["split"].function(input, tuple(split_sizes), dim)
+
+
+def constant_pad_nd(input, pad, value=0):
+    """Padding with a number, (low, high) pairs from the last dimension on."""
+    return DECLARED["_private._constant_pad"].function(input, tuple(pad), value)
+
+
+def resolve_conj(input):
+    """The tensor itself: conjugation is never put off."""
+    return input
+
+
+def resolve_neg(input):
+    """The tensor itself: negation is never put off."""
+    return input
+
+
+def unsafe_chunk(input, chunks, dim=0):
+    """chunk."""
+    return DECLARED["chunk"].function(input, chunks, dim)
+
+
+def unsafe_split(tensor, split_size, dim=0):
+    """split."""
+    return DECLARED["split"].function(tensor, split_size, dim)
+
+
+def empty_strided(size, stride, *, dtype=None, layout=None, device=None, requires_grad=False,
+                  pin_memory=False):
+    """A tensor of `size` whose elements may be anything; strides other than row-major ones raise
+    unless they only reorder the dimensions.
+    """
+    from ..construct import empty
+    size, stride = tuple(size), tuple(stride)
+    if len(size) != len(stride):
+        raise RuntimeError(f"mismatch in length of strides and shape: {list(stride)} and "
+                           f"{list(size)}")
+    order = sorted(range(len(size)), key=lambda d: (-stride[d], d))
+    made = empty(tuple(size[d] for d in order), dtype=dtype, layout=layout, device=device)
+    back = tuple(order.index(d) for d in range(len(size)))
+    made = made if back == tuple(range(len(size))) else made.permute(back)
+    return made.requires_grad_() if requires_grad else made
+
+
+def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=None,
+                   requires_grad=False, pin_memory=False):
+    """A tensor of `size` whose dimensions lie in memory in the order `physical_layout`."""
+    from ..construct import empty
+    size, order = tuple(size), tuple(physical_layout)
+    if sorted(order) != list(range(len(size))):
+        raise RuntimeError("Duplicate dim not allowed, or the number of dimensions in the tensor "
+                           f"input does not match: size {list(size)}, layout {list(order)}")
+    made = empty(tuple(size[d] for d in order), dtype=dtype, layout=layout, device=device)
+    back = tuple(order.index(d) for d in range(len(size)))
+    made = made if back == tuple(range(len(size))) else made.permute(back)
+    return made.requires_grad_() if requires_grad else made
+
+
+__all__ += ["constant_pad_nd", "empty_permuted", "empty_strided", "fill", "ravel", "resolve_conj",
+            "resolve_neg", "split_with_sizes", "unsafe_chunk", "unsafe_split"]
 
 
 # ---- views as copies ------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import math
 from .. import dtypes
 from ..graph.ir import Node, expand_to, full, full_like, iota, p
 from ..graph.primitives import decompose as d
-from .build import broadcast_shapes, cast
+from .build import attached, broadcast_shapes, cast
 from .declare import operation
 from .reduce import results
 
@@ -199,7 +199,7 @@ def matrix_power(A: Tensor, n: int):
     if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
         check_matrix(cast(A, dtypes.float32), "linalg.matrix_power", True)
     if n == 0:
-        return identity(A)
+        return attached(identity(A), A)
     if n < 0:
         A, n = d.inverse(check_matrix(A, "linalg.matrix_power", True)), -n
     out, square = None, A
@@ -280,11 +280,17 @@ def solve_triangular(input: Tensor, B: Tensor, *, upper: bool, left: bool = True
     return solve_triangular_node(input, B, upper, left, unitriangular)
 
 
+def _lower(a: Node, name: str) -> Node:
+    """The lower triangle of `a`; its gradient is not cleared above, as in PyTorch."""
+    held = p.detach(check_matrix(a, name, True))
+    held.requires_grad = False
+    return p.add(a, p.sub(d.band(held, "lower"), held))
+
+
 @operation("cholesky_solve", out=True)
 def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False):
     """X of A X = input, given A's Cholesky factor."""
-    factor = d.adjoint(L) if upper else L
-    factor = d.band(check_matrix(factor, "cholesky_solve", True), "lower")
+    factor = _lower(d.adjoint(L) if upper else L, "cholesky_solve")
     factor, b = batched(factor, input)
     return d.solve(d.adjoint(factor), d.solve(factor, b))
 
@@ -292,8 +298,7 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False):
 @operation("cholesky_inverse", out=True)
 def cholesky_inverse(L: Tensor, upper: bool = False):
     """The inverse of A, given its Cholesky factor."""
-    factor = d.adjoint(L) if upper else L
-    inverted = d.inverse(d.band(check_matrix(factor, "cholesky_inverse", True), "lower"))
+    inverted = d.inverse(_lower(d.adjoint(L) if upper else L, "cholesky_inverse"))
     return d.matmul(d.adjoint(inverted), inverted)
 
 
@@ -451,7 +456,7 @@ def householder_product(A: Tensor, tau: Tensor):
     """The first columns of the product of Householder reflections."""
     check_matrix(A, "linalg.householder_product")
     k = tau.shape[-1]
-    return _reflections(A, tau, identity(A), range(k - 1, -1, -1), False)
+    return attached(_reflections(A, tau, identity(A), range(k - 1, -1, -1), False), A)
 
 
 @operation("ormqr", out=True)

@@ -58,7 +58,9 @@ def median(input, dim=None, keepdim=False):
 def norm(input, p="fro", dim=None, keepdim=False, dtype=None, out=None):
     """The p-norm of the elements over dim."""
     if p == "nuc":
-        raise NotImplementedError("norm: p='nuc' is found as torch.linalg.matrix_norm(x, 'nuc')")
+        from . import linalg_norms  # noqa: F401
+        return DECLARED["linalg.matrix_norm"].function(
+            input, "nuc", (-2, -1) if dim is None else tuple(dim), keepdim, dtype=dtype, out=out)
     order = 2.0 if p in ("fro", None) else float(p)
     if isinstance(dim, list):
         dim = tuple(dim)

@@ -195,6 +195,12 @@ def angle(input: Tensor):  # noqa: F821
     return p.angle(to_float(input))
 
 
+@operation("conj_physical", inplace=True, out=True)
+def conj_physical(input: Tensor):  # noqa: F821
+    """The complex conjugate."""
+    return p.conj(input) if input.dtype.is_complex else p.reshape(input, shape=input.shape)
+
+
 @operation()
 def conj(input: Tensor):  # noqa: F821
     """The complex conjugate."""
@@ -609,7 +615,7 @@ def logaddexp(input: Tensor, other: Tensor):  # noqa: F821
     return p.add(high, p.log1p(p.exp(gap)))
 
 
-@operation(out=True)
+@operation(inplace=True, out=True)
 def heaviside(input: Tensor, values: Tensor):  # noqa: F821
     """0 below zero, values at zero, 1 above."""
     a, b = operands(input, values)

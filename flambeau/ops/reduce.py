@@ -7,7 +7,7 @@ from collections import namedtuple
 
 from .. import dtypes
 from ..graph.ir import Node, full_like, iota, p
-from .build import (cast, keep_dims, normalise_dim, normalise_dims, reduced, spread, to_float)
+from .build import (attached, cast, keep_dims, normalise_dim, normalise_dims, reduced, spread, to_float)
 from .declare import operation
 from .pointwise import truth
 
@@ -216,7 +216,7 @@ _declare_extreme("amax", "The largest element over dim; the gradient is shared a
 _declare_extreme("amin", "The smallest element over dim; the gradient is shared among ties.")
 
 
-@operation(method=False)
+@operation()
 def aminmax(input: Tensor, *, dim: int = None, keepdim: bool = False):  # noqa: F821
     """The smallest and the largest element."""
     out = results("aminmax", "min max")
@@ -460,7 +460,7 @@ def norm_node(input: Node, order, dim, keepdim: bool) -> Node:
     elif order == -math.inf:
         out = p.reduce_min(size, dims=dims)
     elif order == 0:
-        out = p.reduce_sum(cast(truth(size), size.dtype), dims=dims)
+        out = attached(p.reduce_sum(cast(truth(size), size.dtype), dims=dims), size)
     elif order == 1:
         out = p.reduce_sum(size, dims=dims)
     elif order == 2:

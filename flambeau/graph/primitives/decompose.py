@@ -472,7 +472,7 @@ def _lu_vjp(node, gs):
 def _lu(static, a):
     m, n = a.shape[-2:]
     k = min(m, n)
-    work = np.array(a).reshape((-1, m, n))
+    work = np.array(a).reshape((int(np.prod(a.shape[:-2], dtype=np.int64)), m, n))
     batch = np.arange(len(work))
     order = np.broadcast_to(np.arange(m), (len(work), m)).copy()
     pivots = np.empty((len(work), k), np.int32)
@@ -496,7 +496,7 @@ def _lu(static, a):
 def _row_order(static, pivots):
     """The order of rows after exchanging row j with row pivots[j] - 1, for each j in turn."""
     m = static[0]
-    flat = pivots.reshape(-1, pivots.shape[-1])
+    flat = pivots.reshape(int(np.prod(pivots.shape[:-1], dtype=np.int64)), pivots.shape[-1])
     order = np.broadcast_to(np.arange(m), (len(flat), m)).copy()
     batch = np.arange(len(flat))
     for j in range(flat.shape[1]):
