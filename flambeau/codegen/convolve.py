@@ -75,6 +75,16 @@ class ConvolveShape:
         return [missing] * (3 - len(values)) + values
 
     @property
+    def depthwise(self):
+        """Whether each channel is a group: then vectors hold channels, and no tile is broadcast."""
+        return self.groups == self.inputs == self.outputs > 1
+
+    @property
+    def ungrouped(self):
+        """The same with one group: how the channels of a depthwise convolution lie in memory."""
+        return dataclasses.replace(self, groups=1)
+
+    @property
     def flops(self):
         """Multiplications and additions, without those of padding's zeros... of every tap."""
         taps = [sum(p.count * len(p.taps) for p in dim.phases) for dim in self.dims]
@@ -89,6 +99,8 @@ def weight_layout(shape: ConvolveShape) -> WeightLayout:
     for phases in itertools.product(*(dim.phases for dim in shape.dims)):
         slots.append(tuple((d * size[1] + h) * size[2] + w for (d, _), (h, _), (w, _) in
                            itertools.product(*(p.taps for p in phases))))
+    if shape.depthwise:
+        return WeightLayout(shape.dtype, 1, 1, shape.outputs, size, tuple(slots))
     return WeightLayout(shape.dtype, shape.groups, shape.inputs // shape.groups,
                         shape.outputs // shape.groups, size, tuple(slots))
 
@@ -113,10 +125,14 @@ def plan_convolve(shape: ConvolveShape, *, x, out, allocate, w=None, packed=None
         packed = Pointer(allocate(layout.nbytes))
         if layout.nbytes:
             steps = shape.spatial(w.strides[3:], 0)
-            w = dataclasses.replace(w, strides=tuple(w.strides[:3]) + tuple(steps))
+            lead = (0, w.strides[0], 0) if shape.depthwise else tuple(w.strides[:3])
+            w = dataclasses.replace(w, strides=lead + tuple(steps))
             calls.append(plan_pack_weights(layout, w, packed))
     x_strides = [x.strides[0], *shape.spatial(x.strides[1:-1], 0), x.strides[-1]]
-    copy = copy_values(shape, x_strides, layout.panels)
+    if shape.depthwise:
+        copy = copy_values(shape.ungrouped, x_strides, layout.panels, channels=layout.panel)
+    else:
+        copy = copy_values(shape, x_strides, layout.panels)
     phases, tables = _phase_tables(shape, layout, copy)
     size = 4 if shape.dtype == "float32" else 8
     rows = rows_for(layout.panel, shape.dtype, "rows")
@@ -128,7 +144,7 @@ def plan_convolve(shape: ConvolveShape, *, x, out, allocate, w=None, packed=None
     a_strides = copy.pop("a_strides")
     values = dict(
         copy, x=x.pointer, packed=packed, out=out, outputs=shape.outputs,
-        group_outputs=shape.outputs // shape.groups, panel=layout.panel, panels=layout.panels,
+        group_outputs=layout.outputs, panel=layout.panel, panels=layout.panels,
         phases=len(phases), phase_table=table.size, rows_at=rows_at,
         tap_chunk=max(1, _L2 // 2 // max(1, longest)))
     for i, letter in enumerate("dhw"):
@@ -140,9 +156,10 @@ def plan_convolve(shape: ConvolveShape, *, x, out, allocate, w=None, packed=None
         phase[8] += first
     args = table.fill(**values) + [Integer(v) for phase in phases for v in phase]
     args += [Integer(v) for v in tables]
-    items = shape.groups * layout.panels * copy["blocks"]
+    items = layout.groups * layout.panels * copy["blocks"]
     full, partial = layout.widths
-    name, text = _kernel(shape.dtype, full, partial, epilogue)
+    mode = "lanes" if shape.depthwise else "rows"
+    name, text = _kernel(shape.dtype, full, partial, mode, epilogue)
     nbytes = size * shape.batch * (shape.inputs * math.prod(d.extent for d in dims)
                                    + shape.outputs * math.prod(d.out for d in dims))
     calls.append(KernelCall(
@@ -166,7 +183,7 @@ def _phase_tables(shape, layout, copy):
     phases, tables = [], []
     found = phase_offsets(shape, copy.pop("tap_strides"))
     for number, (parts, offsets) in enumerate(found):
-        run = run_length(offsets, channels)
+        run = 1 if shape.depthwise else run_length(offsets, channels)
         # taps that lie behind each other in memory are one long k
         if run * channels * layout.panel > _L2 // 8:
             run = 1
@@ -190,12 +207,13 @@ def run_length(offsets, channels):
 _kernels: dict = {}
 
 
-def _kernel(dtype, full, partial, epilogue):
-    key = dtype, full, partial, epilogue.key if epilogue else None
+def _kernel(dtype, full, partial, mode, epilogue):
+    key = dtype, full, partial, mode, epilogue.key if epilogue else None
     if key not in _kernels:
-        name = f"convolve_{dtype}_{full}_{partial}" + (f"_{epilogue.key}" if epilogue else "")
+        kind = "depthwise" if mode == "lanes" else "convolve"
+        name = f"{kind}_{dtype}_{full}_{partial}" + (f"_{epilogue.key}" if epilogue else "")
         module = Module(name, pipeline="light")
-        _Driver(module, name, dtype, full, partial, epilogue).emit()
+        _Driver(module, name, dtype, full, partial, mode, epilogue).emit()
         _kernels[key] = name, module.text()
     return _kernels[key]
 
@@ -203,14 +221,15 @@ def _kernel(dtype, full, partial, epilogue):
 class _Driver:
     """The loops around the tile: items, phases, tap chunks, tiles of pixels."""
 
-    def __init__(self, module, name, dtype, full, partial, epilogue):
+    def __init__(self, module, name, dtype, full, partial, mode, epilogue):
         self.lanes = vector_lanes(dtype)
-        self.rows = rows_for(full or partial, dtype, "rows")
+        self.rows = rows_for(full or partial, dtype, mode)
+        self.mode = mode
         self.table = ArgumentTable(_POINTERS, _INTEGERS, epilogue)
         self.shapes = []
         for columns, masked in ((full, False), (partial, True)):
             if columns:
-                shape = TileShape(dtype, self.rows, columns, "rows", masked)
+                shape = TileShape(dtype, self.rows, columns, mode, masked)
                 define_tile(module, shape, epilogue, self.table.epilogue_slot)
                 self.shapes.append(shape)
         self.element = self.shapes[0].element
@@ -227,7 +246,12 @@ class _Driver:
             panel = items.index / self.blocks % self.panels
             group = items.index / self.blocks / self.panels
             copy.decode(block)
-            self.input = copy.emit(group * self.x_group)
+            if self.mode == "lanes":  # a block holds the channels of the panel
+                column = panel * self.panel
+                count = f.min_int(self.group_outputs - column, self.panel)
+                self.input = copy.emit(column * self.x_c, count)
+            else:
+                self.input = copy.emit(group * self.x_group)
             self.copy = copy
             with f.loop(0, self.phases) as phase:
                 self._phase(phase.index, panel, group)

@@ -59,8 +59,10 @@ def plan_convolve_weight(shape: ConvolveShape, *, x, dy, dw, allocate, label="")
     channel_blocks = -(-layout.inputs // _CHANNELS)
     channels = -(-layout.inputs // channel_blocks)
     channel_blocks = -(-layout.inputs // channels)
-    owners = shape.groups * layout.panels * channel_blocks
-    copy = copy_values(shape, x_strides, owners, _PIXELS, channels=channels, may_be_direct=False)
+    owners = layout.groups * layout.panels * channel_blocks
+    copy = copy_values(shape.ungrouped if shape.depthwise else shape, x_strides, owners, _PIXELS,
+                       channels=layout.panel if shape.depthwise else channels,
+                       may_be_direct=False)
     worth = max(1, min(16, shape.flops // 400_000))
     chunks = max(1, min(copy["blocks"], -(-worth // owners) if owners < worth else 1))
     chunk_blocks = max(1, -(-copy["blocks"] // chunks))
@@ -72,10 +74,13 @@ def plan_convolve_weight(shape: ConvolveShape, *, x, dy, dw, allocate, label="")
     rows = 0
     phases, runs, slot = [], [], 0
     for parts, offsets in phase_offsets(shape, copy.pop("tap_strides")):
-        run = run_length(offsets, channels)
+        run = len(offsets) if shape.depthwise else run_length(offsets, channels)
         phases.append([p.first for p in parts] + [p.count for p in parts]
-                      + [len(offsets) // run, run * channels, len(runs), slot])
-        runs += offsets[::run]
+                      + [len(offsets) // max(1, run), run * channels, len(runs), slot])
+        if shape.depthwise:  # taps are the rows of the tile, which may read beyond the last
+            runs += offsets + [0] * 12
+        else:
+            runs += offsets[::max(1, run)]
         rows = max(rows, _rows_for(run * channels, layout.panel, shape.dtype))
         slot += len(offsets)
     for phase in phases:
@@ -96,7 +101,8 @@ def plan_convolve_weight(shape: ConvolveShape, *, x, dy, dw, allocate, label="")
     args = table.fill(**values) + [Integer(v) for phase in phases for v in phase]
     args += [Integer(v) for v in runs]
     items = owners * chunks
-    name, text = _kernel(shape.dtype, *layout.widths, rows)
+    mode = "lanes" if shape.depthwise else "table"
+    name, text = _kernel(shape.dtype, *layout.widths, mode, rows)
     nbytes = size * shape.batch * (shape.inputs * math.prod(d.extent for d in shape.dims)
                                    + shape.outputs * math.prod(d.out for d in shape.dims))
     label = label or f"convolve weight {shape.inputs}->{shape.outputs} {shape.size}"
@@ -135,21 +141,23 @@ def _as_contraction(shape, x, dy, dw, allocate, label):
 
 
 @functools.lru_cache(maxsize=None)
-def _kernel(dtype, full, partial, rows):
-    name = f"convolve_weight_{dtype}_{full}_{partial}_{rows}"
+def _kernel(dtype, full, partial, mode, rows):
+    kind = "depthwise" if mode == "lanes" else "convolve"
+    name = f"{kind}_weight_{dtype}_{full}_{partial}_{rows}"
     module = Module(name, pipeline="light")
-    _Driver(module, name, dtype, full, partial, rows).emit()
+    _Driver(module, name, dtype, full, partial, mode, rows).emit()
     return name, module.text()
 
 
 class _Driver:
     """The loops around the tile: items, blocks of pixels, phases, runs of taps, tiles of channels."""
 
-    def __init__(self, module, name, dtype, full, partial, rows):
+    def __init__(self, module, name, dtype, full, partial, mode, rows):
+        self.mode = mode
         self.lanes = vector_lanes(dtype)
         self.rows = rows
         # partial panels are padded in scratch and in the partial sums: no mask is needed
-        self.shapes = [TileShape(dtype, rows, columns, "table", False)
+        self.shapes = [TileShape(dtype, rows, columns, mode, False)
                        for columns in (full, partial) if columns]
         self.element = self.shapes[0].element
         for shape in self.shapes:
@@ -175,10 +183,12 @@ class _Driver:
             self.width = f.min_int(self.group_outputs - self.column, self.panel)
             self.first_output = group * self.group_outputs + self.column
             self.part = f.at(self.partial, items.index * self.part_size, self.element)
-            count = f.min_int(self.group_inputs - first_channel, self.channels)
+            count = (self.width if self.mode == "lanes" else
+                     f.min_int(self.group_inputs - first_channel, self.channels))
             first = chunk * self.chunk_blocks
             last = f.min_int(self.blocks, first + self.chunk_blocks)
-            offset = group * self.x_group + first_channel * self.x_c
+            offset = (self.column * self.x_c if self.mode == "lanes" else
+                      group * self.x_group + first_channel * self.x_c)
             # without pixels there is still a sum to write: of nothing
             with f.loop(first, f.select(f.gt(last, first), last, first + 1),
                         at_least_once=True) as block:
@@ -205,18 +215,27 @@ class _Driver:
         stride = f.i64(shape.columns)
         pixels = self._fill(phase, stride)
         rows = phase["run_rows"]
+        if self.mode == "lanes":
+            with f.loop(0, rows, self.rows) as tile:
+                row = tile.index
+                table = f.at(f.args, phase["run_table"] + row, I64)
+                self._tile(shape, self.input, table, pixels, phase["slot"] + row, rows - row, flags)
+            return
         with f.loop(0, phase["runs"]) as run:
             offset = f.load(I64, f.at(f.args, phase["run_table"], I64), run.index)
             first = phase["slot"] * self.channels + run.index * rows
             with f.loop(0, rows, self.rows) as tile:
                 row = tile.index
-                call_tile(f, shape, args=f.args,
-                          a=f.at(self.input, offset + row, self.element), a_rows=None, a_stride=0,
-                          out_rows=f.address("row_numbers"), tap_offsets=self.pixel_table,
-                          taps=pixels, k=1, b=self.dy_panel, b_stride=stride,
-                          c=f.at(self.part, (first + row) * stride, self.element),
-                          c_stride=stride, row_base=0, column=0,
-                          rows=f.min_int(rows - row, self.rows), width=stride, flags=flags)
+                a = f.at(self.input, offset + row, self.element)
+                self._tile(shape, a, None, pixels, first + row, rows - row, flags)
+
+    def _tile(self, shape, a, a_rows, pixels, first, rows, flags):
+        f, stride = self.f, shape.columns
+        call_tile(f, shape, args=f.args, a=a, a_rows=a_rows, a_stride=0,
+                  out_rows=f.address("row_numbers"), tap_offsets=self.pixel_table, taps=pixels,
+                  k=1, b=self.dy_panel, b_stride=stride,
+                  c=f.at(self.part, first * stride, self.element), c_stride=stride, row_base=0,
+                  column=0, rows=f.min_int(rows, self.rows), width=stride, flags=flags)
 
     def _fill(self, phase, stride):
         """The table of the pixels' places in the block, and the panel of dy; how many pixels."""

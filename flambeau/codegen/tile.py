@@ -15,6 +15,8 @@ runtime value except the number of accumulators, so that one machine code serves
   matrices;
 - A in "table" mode: the rows are contiguous and the table of taps holds the place of each k: weight
   gradients, where k counts the pixels of many short lines;
+- A in "lanes" mode is a row of vectors itself, and k is 1: C[r, :] (+)= A[row(r) + tap(t), :] *
+  B[t, :], which is a depthwise convolution, or with taps and pixels exchanged its weight gradient;
 - B has contiguous columns and any stride from one k to the next.
 """
 
@@ -61,7 +63,7 @@ def rows_for(columns: int, dtype: str, mode: str) -> int:
     rows in rows mode, since each row takes an address register as well.
     """
     vectors = -(-columns // vector_lanes(dtype))
-    narrow = 8 if mode == "rows" else 12
+    narrow = 8 if mode in ("rows", "lanes") else 12
     if _registers() == 32:
         return {1: narrow, 2: narrow, 3: 8, 4: 6}[vectors]
     return {1: narrow, 2: 6}[vectors]
@@ -123,9 +125,10 @@ def call_tile(f, shape: TileShape, **values):
     """Calls a tile in `f`; each parameter is a Value or an int (pointers that are unused: None).
 
     args: the argument table, for the epilogue; a: the pointer to which row and tap offsets are
-    added; a_rows: table of row offsets (rows mode); a_stride: from one k to the next (columns
+    added; a_rows: table of row offsets (rows and lanes
+    mode); a_stride: from one k to the next (columns
     mode); out_rows: table of the rows' numbers in C, and in the epilogue after row_base is added;
-    tap_offsets, taps, k: what is summed over (k is unused in table mode); b, b_stride; c: where
+    tap_offsets, taps, k: what is summed over (k: rows and columns mode); b, b_stride; c: where
     row 0 and this tile's first column lie, c_stride; column: the first column for the epilogue;
     rows, width: how many of the tile's rows and columns exist; flags. Offsets and strides are in
     elements.
@@ -194,6 +197,7 @@ class _Tile:
         return branch.results
 
     def _load_c(self, start, j):
+        """Vector j of a row's columns."""
         first, type = self.vectors[j]
         if self._mask_of(j) is not None:
             return self.f.load_masked(type, start, self.mask, first)
@@ -204,6 +208,8 @@ class _Tile:
         element = shape.element
         if shape.mode == "table":
             return self._reduce_by_table(accumulators)
+        if shape.mode == "lanes":
+            return self._reduce_lanes(accumulators)
         if shape.mode == "rows":
             offsets = [f.load(I64, self.a_rows, r) for r in range(shape.rows)]
             bases = [f.at(self.a, offset, element) for offset in offsets]
@@ -235,6 +241,22 @@ class _Tile:
             scalars = [f.load(element, a, r) for r in range(self.shape.rows)]
             *sums, b = loop.carried
             loop.next(*self._multiply(scalars, b, sums), f.at(b, self.b_stride, element))
+        return loop.results[:-1]
+
+    def _reduce_lanes(self, accumulators):
+        f, element = self.f, self.shape.element
+        bases = [f.at(self.a, f.load(I64, self.a_rows, r), element)
+                 for r in range(self.shape.rows)]
+        with f.loop(0, self.taps, carried=accumulators + [self.b]) as loop:
+            *sums, b = loop.carried
+            tap = f.load(I64, self.tap_offsets, loop.index)
+            columns = [f.load(type, b, first) for first, type in self.vectors]
+            products, sums = [], iter(sums)
+            for base in bases:
+                start = f.at(base, tap, element)
+                for j, column in enumerate(columns):
+                    products.append(f.fma(self._load_c(start, j), column, next(sums)))
+            loop.next(*products, f.at(b, self.b_stride, element))
         return loop.results[:-1]
 
     def _multiply(self, scalars, b, sums):
