@@ -225,6 +225,7 @@ class Tensor:
     def _own(self, value: Value) -> None:
         """Make `value` this leaf's: gradients that reach it are accumulated here."""
         if value.trace is not None and value.trace is current_trace() and not value.is_concrete:
+            value.trace.updated = value.trace.differentiated
             before, building.grad_enabled = building.grad_enabled, True
             try:
                 value = record(_VARIABLE, (_Bare(value),), ())[1][0]

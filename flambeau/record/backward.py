@@ -37,6 +37,7 @@ def vjp_event(trace: Trace, execution: Execution | None, roots: list, cotangents
     are the leaves, cuts and captures that the roots depend on.
     """
     number = None
+    trace.differentiated = True
     if execution is not None:
         number = trace.executions.setdefault(execution, len(trace.executions))
     slots = tuple(v.slot if v.trace is trace else trace.enter(v) for v in cotangents)

@@ -98,7 +98,8 @@ class Trace:
     """A program being recorded. Values belong to it while their `trace` is this object."""
 
     __slots__ = ("cursor", "values", "scalars", "leaves", "executions", "_nodes", "root",
-                 "hooked", "functions", "roots", "execution", "entered")
+                 "hooked", "functions", "roots", "execution", "entered", "differentiated",
+                 "updated")
 
     def __init__(self):
         if trie.size > TRIE_LIMIT:
@@ -117,6 +118,8 @@ class Trace:
         self.roots: set[int] = set()               # slots a running backward still needs
         self.execution: Any = None                 # set when run, if gradients may be wanted
         self.entered: dict[Any, Value] = {}        # earlier results that are differentiated again
+        self.differentiated = False                # a backward pass was recorded
+        self.updated = False                       # and then a leaf was written
 
     # ---- leaves ------------------------------------------------------------------------------
 
@@ -257,7 +260,7 @@ def record(operation: Operation, operands: tuple, static) -> tuple[Step, list[Va
     Operands are tensors (anything with `_fetch()` giving a Value), None, or Python numbers.
     """
     trace = state.trace
-    if trace.cursor.full:
+    if trace.cursor.full or (trace.updated and _begins_step(operands)):
         flush()
         trace = state.trace
     key: list[Any] = [operation, static, building.grad_enabled]
@@ -298,6 +301,16 @@ def record(operation: Operation, operands: tuple, static) -> tuple[Step, list[Va
         trace._nodes = None
     trace.cursor = step
     return step, new_values(trace, step)
+
+
+def _begins_step(operands) -> bool:
+    """Whether an operation reads a leaf after a loop without an optimizer has updated it.
+
+    The update ran to its end, as at the end of ``optimizer.step()``: running here makes every
+    step the same program, where going on would unroll the loop until somebody reads a value.
+    """
+    return building.grad_enabled and any(
+        getattr(x, "_requires_grad", False) for x in operands)
 
 
 def new_values(trace: Trace, step: Step) -> list[Value]:

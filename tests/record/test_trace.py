@@ -43,6 +43,22 @@ def test_a_repeated_step_is_one_program():
     assert program_count() == before
 
 
+def test_a_loop_without_an_optimizer_is_not_unrolled():
+    def train(number):
+        w = torch.ones(4, 3, requires_grad=True)
+        for _ in range(number):
+            loss = ((torch.ones(2, 4) @ w) ** 2).mean()
+            loss.backward()
+            w.data.add_(w.grad, alpha=-0.1)
+            w.grad.zero_()
+        return loss
+    train(3)
+    before = program_count()
+    train(40)
+    assert program_count() == before
+    assert current_trace().cursor.depth < 60
+
+
 def test_changed_numbers_compile_nothing():
     for _ in range(3):
         steps(4)
