@@ -139,15 +139,22 @@ def _load_wrapped(path: str, map_location: Any, weights_only: bool):
 
 
 def _hubconf(repo_or_dir: str | os.PathLike, source: str):
-    """The module `hubconf.py` of a folder, imported with the folder on the search path."""
+    """The module `hubconf.py` of a folder, imported with the folder on the search path.
+
+    The repository pytorch/vision, whose entry points are the networks' builders, is here.
+    """
     if source not in ("github", "local"):
         raise ValueError(
             f'Unknown source: "{source}". Allowed values: "github" | "local".'
         )
     if source == "github":
+        if os.fspath(repo_or_dir).partition(":")[0] == "pytorch/vision":
+            from flambeau.vision import models  # what its hubconf.py offers, of any version
+
+            return models
         raise NotImplementedError(
             "Code from GitHub is not fetched here: clone the repository and pass its folder "
-            "with source='local'."
+            "with source='local'. Only 'pytorch/vision' is known (flambeau.vision.models)."
         )
     path = os.path.join(os.path.expanduser(repo_or_dir), MODULE_HUBCONF)
     spec = importlib.util.spec_from_file_location(MODULE_HUBCONF, path)
@@ -190,10 +197,10 @@ def load(
     """Call the entry point `model` of the `hubconf.py` in a folder.
 
     Args:
-        repo_or_dir: the folder.
+        repo_or_dir: the folder; or "pytorch/vision" (with a ":version"), which is built in.
         model: the entry point's name; `args` and `kwargs` are passed on.
-        source: "local"; "github" is not supported and raises.
-        trust_repo, force_reload, verbose, skip_validation: only matter for "github".
+        source: "local"; with "github", every repository but pytorch/vision raises.
+        trust_repo, force_reload, verbose, skip_validation: of downloads, which do not happen.
     """
     return _entry(_hubconf(repo_or_dir, source), model)(*args, **kwargs)
 
@@ -205,7 +212,7 @@ def list(  # noqa: A001
     trust_repo: bool | str | None = "check",
     verbose: bool = True,
 ) -> list[str]:
-    """The entry points of a folder's `hubconf.py` (a repository's name raises, see `load`)."""
+    """The entry points of a folder's `hubconf.py`, or of "pytorch/vision" (see `load`)."""
     module = _hubconf(github, "local" if os.path.isdir(github) else "github")
     return [
         name

@@ -82,9 +82,17 @@ def test_entry_points_of_a_folder(tmp_path):
     with pytest.raises(RuntimeError, match="Cannot find callable sub in hubconf"):
         hub.load(tmp_path, "sub", source="local")
     with pytest.raises(NotImplementedError, match="source='local'"):
-        hub.load("pytorch/vision", "resnet18")
+        hub.load("someone/something", "resnet18")
     with pytest.raises(ValueError, match='Unknown source: "x". Allowed values: "github"'):
         hub.load(tmp_path, "add", source="x")
     (tmp_path / "hubconf.py").write_text("dependencies = ['no_such_package']\n")
     with pytest.raises(RuntimeError, match="Missing dependencies: no_such_package"):
         hub.load(tmp_path, "add", source="local")
+
+
+def test_networks_of_torchvision_are_built_in():
+    pytest.importorskip("PIL")
+    model = hub.load("pytorch/vision:v0.10.0", "squeezenet1_1", weights=None, num_classes=3)
+    assert model.num_classes == 3
+    assert {"resnet18", "vgg16"} <= set(hub.list("pytorch/vision"))
+    assert hub.help("pytorch/vision", "alexnet").startswith("AlexNet.")

@@ -33,8 +33,8 @@ from flambeau.vision.transforms._random_color import (
     RandomPosterize,
     RandomSolarize,
 )
+from flambeau.vision.transforms._random_elastic import ElasticTransform
 from flambeau.vision.transforms._random_geometry import (
-    ElasticTransform,
     RandomAffine,
     RandomCrop,
     RandomErasing,
