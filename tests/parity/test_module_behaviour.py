@@ -537,6 +537,15 @@ def functional_values(t):
 
 
 @snippet
+def convolution_gradients(t):
+    grad = importlib.import_module(t.__name__ + ".nn.grad")
+    x, w = t.linspace(-1, 1, 50).reshape(1, 2, 5, 5), t.linspace(0, 1, 54).reshape(3, 2, 3, 3)
+    g = t.linspace(1, 2, 12).reshape(1, 3, 2, 2)
+    return [[round(v, 3) for v in r.flatten().tolist()] for r in (
+        grad.conv2d_input(x.shape, w, g, stride=2), grad.conv2d_weight(x, w.shape, g, stride=2))]
+
+
+@snippet
 def random_functions(t):
     f = t.nn.functional
     t.manual_seed(5)
