@@ -59,8 +59,8 @@ from ._deferred import _module_of, find as _find_deferred  # noqa: E402
 
 _SUBMODULES = {"accelerator", "amp", "audio", "autograd", "backends", "compiler", "cpu", "cuda",
                "distributed", "distributions", "fft", "func", "hub", "jit", "linalg", "masked",
-               "mps", "multiprocessing", "nn", "onnx", "optim", "profiler", "random", "serialization",
-               "signal", "special", "testing", "text", "utils", "version", "vision", "xpu"}
+               "mps", "multiprocessing", "nn", "onnx", "optim", "profiler", "random",
+               "serialization", "signal", "special", "testing", "text", "utils", "version", "vision", "xpu"}
 _LAZY = {
     "Generator": "random", "default_generator": "random", "manual_seed": "random",
     "seed": "random", "initial_seed": "random", "get_rng_state": "random",
@@ -77,6 +77,10 @@ _LAZY.update(dict.fromkeys((
     "max_pool2d", "max_pool3d", "pairwise_distance", "pdist", "pixel_shuffle", "pixel_unshuffle",
     "prelu", "rms_norm", "rrelu", "rrelu_", "selu", "selu_", "threshold", "threshold_",
 ), "nn._torch_functions"))
+_LAZY.update(dict.fromkeys((
+    "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor",
+    "HalfTensor", "IntTensor", "LongTensor", "ShortTensor"), "_tensor_types"))
+_LAZY.update(dict.fromkeys(("TypedStorage", "UntypedStorage"), "_storage"))
 
 for _key, _declaration in _DECLARED.items():
     if not _declaration.namespace:
@@ -87,6 +91,10 @@ for _key, _declaration in _DECLARED.items():
             _name = _declaration.name + "_"
             if _name not in globals():
                 globals()[_name] = getattr(Tensor, _name)
+for _name in ("as_strided_", "detach_", "fill_", "index_put_", "resize_as_", "squeeze_",
+              "unsqueeze_", "zero_"):
+    if hasattr(Tensor, _name):
+        globals()[_name] = getattr(Tensor, _name)
 del _key, _declaration, _name
 
 
@@ -108,6 +116,10 @@ def __getattr__(name: str):
         found = getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
         globals()[name] = found
         return found
+    if name.startswith("_foreach_"):
+        from .ops import foreach
+        if hasattr(foreach, name):
+            return getattr(foreach, name)
     if name in _SUBMODULES:
         try:
             return importlib.import_module(f".{name}", __name__)

@@ -503,6 +503,24 @@ def _set(self, source=None, storage_offset=0, size=None, stride=None):
     return self
 
 
+def _data_ptr(self) -> int:
+    """The address of the first element; it changes when the tensor is written."""
+    from ._storage import data_ptr
+    return data_ptr(self)
+
+
+def _untyped_storage(self):
+    """The bytes that this tensor and its views share."""
+    from ._storage import UntypedStorage
+    return UntypedStorage(self)
+
+
+def _typed_storage(self):
+    """The elements that this tensor and its views share."""
+    from ._storage import TypedStorage
+    return TypedStorage(self)
+
+
 # ---- gradients -----------------------------------------------------------------------------------------------------
 
 
@@ -630,7 +648,9 @@ _SPECIAL = {
     "register_hook": _register_hook, "retain_grad": _retain_grad, "detach_": _detach_in_place,
     "share_memory_": _share_memory, "new_zeros": _new_filled(0), "new_ones": _new_filled(1),
     "new_empty": _new_filled(0), "new_full": _new_full, "new_tensor": _new_tensor, "new": _new,
-    "pow": _pow_method, "__pow__": _power,
+    "pow": _pow_method, "__pow__": _power, "data_ptr": _data_ptr,
+    "untyped_storage": _untyped_storage, "storage": _typed_storage,
+    "_typed_storage": _typed_storage,
 }
 for _name, _method in _SPECIAL.items():
     setattr(Tensor, _name, _method)
