@@ -140,6 +140,8 @@ class Program:
         known = set(wanted)
         self.saved = [n for n in saved if n not in known]
         self.kept_leaves = leaves
+        # what backward will read must not be overwritten, though nobody else holds it
+        self.donated = frozenset(i for i in donated if self.inputs[i] not in set(leaves))
         self.gradient_leaves = [n for n in self.inputs if n.requires_grad]
         self.outputs = wanted + self.saved
         self.plan: Any = None

@@ -25,6 +25,7 @@ __all__ = ["Cluster", "Opaque", "Partition", "Piece", "View", "is_native_scatter
            "piece_operands"]
 
 MAX_MEMBERS = 24
+MAX_DEPTH = 48            # operations in a chain that is inlined
 MAX_STREAMS = 2           # arrays that an epilogue may read and write beside the product's own:
 #                           SGD's four in a weight gradient cost 1.5 times the kernel of their own
 MAX_EPILOGUE = 40         # cells of an epilogue, whose code is repeated in a tile
@@ -222,10 +223,17 @@ class _Attempt:
     def _mark_costly(self):
         """Keeps values that several users would otherwise compute again."""
         cost: dict[Node, float] = {}
+        depth: dict[Node, int] = {}
         large: dict[Node, frozenset] = {}
         anchors, kept = self.anchors, self.kept
         for node in self.order:
             kind = node.primitive.kind
+            depth[node] = 1 + max((depth[i] for i in node.inputs), default=0)
+            if node in kept or node in anchors:
+                depth[node] = 0
+            elif depth[node] > MAX_DEPTH and kind in ("pointwise", "movement", "index"):
+                anchors.add(node)
+                depth[node] = 0
             if node in kept or (node in anchors and kind == "reduce"):
                 cost[node], large[node] = 0.0, frozenset((node,))
                 continue
