@@ -227,7 +227,9 @@ class Module(TraversalMethods, ConversionMethods, StateDictMethods, HookMethods)
             members = state["_buffers"]
             if name in members:
                 return members[name]
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        raise AttributeError(  # name and obj let Python suggest the nearest attribute
+            f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self
+        )
 
     def __setattr__(self, name, value):
         state = self.__dict__
