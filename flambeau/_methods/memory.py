@@ -1,0 +1,202 @@
+"""Tensor's methods about memory: NumPy, strides, views and storages."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import dtypes
+from ..dtypes import dtype as DType
+from ..ops.declare import DECLARED
+from ..record.values import concrete
+from ..tensor import from_value
+
+__all__: list[str] = []
+
+
+def _numpy(self, *, force: bool = False) -> np.ndarray:
+    """The elements as an array that shares memory with this tensor."""
+    if force:
+        return _numpy(self.detach().resolve_conj())
+    if self.requires_grad:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use "
+                           "tensor.detach().numpy() instead.")
+    if self.dtype is dtypes.bfloat16:
+        raise TypeError("Got unsupported ScalarType BFloat16")
+    storage = self._share()
+    if storage.pinned is None:
+        base = storage.value
+        if base.trace is not None:
+            base.trace.flush_here()
+        array = base.array
+        if not array.flags.writeable or base.history is not None:
+            array = array.copy()
+            base = storage.value = concrete(array, base.aval.dtype)
+            if not self._chain:
+                self._value = base
+        base.shared = True
+        storage.pinned = array
+    array = _strided_array(storage.pinned, self._chain)
+    if array is None:
+        return self._array().copy()
+    return array.view()
+
+
+def _strided_array(base: np.ndarray, chain) -> np.ndarray | None:
+    """The NumPy view that corresponds to a chain of view operations; None if there is none."""
+    from ..graph.ir import p, topological_order
+    array = base
+    for declaration, static, number in chain:
+        start = p.input(index=0, shape=array.shape, dtype=dtypes.dtype_from_numpy(array.dtype))
+        built = declaration.build([start], static)
+        node = built[number] if isinstance(built, tuple) else built
+        known = {start: array}
+        for step in topological_order([node]):
+            if step is start:
+                continue
+            source = known[step.inputs[0]]
+            made = _view_of(step, source)
+            if made is None:
+                return None
+            known[step] = made
+        array = known[node]
+    return array
+
+
+def _view_of(node, source: np.ndarray) -> np.ndarray | None:
+    """One movement as a NumPy view of `source`, or None."""
+    if node.op in ("detach", "variable", "boundary"):
+        return source
+    if node.op == "as_strided":
+        if not source.flags.c_contiguous:
+            return None
+        size = source.itemsize
+        return np.lib.stride_tricks.as_strided(
+            source.reshape(-1)[node.attrs["offset"]:], node.attrs["shape"],
+            tuple(s * size for s in node.attrs["strides"]))
+    if node.op == "reshape":
+        made = source.view()
+        try:
+            made.shape = node.shape
+        except AttributeError:
+            return None
+        return made
+    if node.op in ("permute", "slice", "flip", "real", "imag"):
+        return node.primitive.evaluate(node, source)
+    if node.op == "expand":
+        made = np.lib.stride_tricks.as_strided(
+            source, node.shape, tuple(0 if o != n else s for o, n, s in zip(
+                source.shape, node.shape, source.strides)))
+        return made
+    return None
+
+
+def _array_protocol(self, dtype=None, copy=None):
+    array = _numpy(self)
+    return array if dtype is None else array.astype(dtype, copy=False)
+
+
+def _strides(self) -> tuple[int, ...]:
+    if not self._chain:
+        found, step = [], 1
+        for extent in reversed(self.shape):
+            found.append(step)
+            step *= max(1, extent)
+        return tuple(reversed(found))
+    base = self._storage.value.aval
+    ghost = np.lib.stride_tricks.as_strided(
+        np.empty(1, np.int8), tuple(base.shape), _row_major(base.shape), writeable=False)
+    array = _strided_array(ghost, self._chain)
+    return _row_major(self.shape) if array is None else array.strides
+
+
+def _row_major(shape) -> tuple[int, ...]:
+    found, step = [], 1
+    for extent in reversed(tuple(shape)):
+        found.append(step)
+        step *= max(1, extent)
+    return tuple(reversed(found))
+
+
+def _stride(self, dim: int | None = None):
+    """How many elements apart neighbours along each dimension lie."""
+    found = _strides(self)
+    return found if dim is None else found[dim]
+
+
+def _storage_offset(self) -> int:
+    """The place of the first element in the storage."""
+    if not self._chain:
+        return 0
+    base = self._storage.value.aval
+    ghost = np.lib.stride_tricks.as_strided(
+        np.empty(1, np.int8), tuple(base.shape), _row_major(base.shape), writeable=False)
+    array = _strided_array(ghost, self._chain)
+    if array is None or 0 in array.shape:
+        return 0
+    return array.__array_interface__["data"][0] - ghost.__array_interface__["data"][0]
+
+
+def _is_contiguous(self, memory_format=dtypes.contiguous_format) -> bool:
+    """Whether elements lie in row-major order without gaps."""
+    if memory_format is not dtypes.contiguous_format:
+        return getattr(self, "_memory_format", None) is memory_format
+    if not self._chain:
+        return True
+    expected = 1
+    for extent, step in zip(reversed(self.shape), reversed(_strides(self))):
+        if extent != 1 and step != expected and self.numel() != 0:
+            return False
+        expected *= extent
+    return True
+
+
+def _contiguous(self, memory_format=dtypes.contiguous_format):
+    """This tensor, or a copy in row-major order."""
+    if _is_contiguous(self):
+        return self
+    return DECLARED["clone"].function(self)
+
+
+def _view(self, *size, dtype: DType | None = None):
+    """The same memory in another shape (or, given a dtype, as another type of elements)."""
+    if len(size) == 1 and isinstance(size[0], DType):
+        dtype, size = size[0], ()
+    if dtype is not None:
+        return _view_as_dtype(self, dtype)
+    shape = _given_shape(size)
+    if self._chain and not _is_contiguous(self):
+        from ..ops.views import infer_shape
+        target = infer_shape(shape, self.numel())
+        base = self._storage.value.aval
+        ghost = np.lib.stride_tricks.as_strided(
+            np.empty(1, np.int8), tuple(base.shape), _row_major(base.shape), writeable=False)
+        array = _strided_array(ghost, self._chain)
+        if array is not None:
+            try:
+                array.view().shape = target
+            except AttributeError:
+                raise RuntimeError("view size is not compatible with input tensor's size and "
+                                   "stride (at least one dimension spans across two contiguous "
+                                   "subspaces). Use .reshape(...) instead.") from None
+    return DECLARED["_private.view"].function(self, shape)
+
+
+def _given_shape(size) -> tuple[int, ...]:
+    if len(size) == 1 and not isinstance(size[0], int):
+        first = size[0]
+        size = tuple(first) if isinstance(first, (tuple, list)) else size
+    return tuple(s if isinstance(s, int) else s.__index__() for s in size)
+
+
+def _view_as_dtype(self, dtype: DType):
+    if dtype is self.dtype:
+        return DECLARED["_private.alias"].function(self)
+    array = self._array()
+    if dtype.itemsize == self.dtype.itemsize:
+        return from_value(concrete(array.view(dtype.storage), dtype))
+    if array.ndim == 0:
+        raise RuntimeError("self.dim() cannot be 0 to view a tensor as a different element size")
+    if (array.shape[-1] * self.dtype.itemsize) % dtype.itemsize:
+        raise RuntimeError(f"self.size(-1) must be divisible by {dtype.itemsize} to view "
+                           f"{self.dtype} as {dtype}")
+    return from_value(concrete(array.view(dtype.storage), dtype))
