@@ -24,11 +24,20 @@ from __future__ import annotations
 import functools
 import math
 
+from flambeau.codegen.dot_products import MOST_ROWS, plan_dot_products
 from flambeau.codegen.emitter import I64, Module, vector
-from flambeau.codegen.kernel_call import (ArgumentTable, KernelCall, Operand, default_grain)
+from flambeau.codegen.kernel_call import ArgumentTable, KernelCall, Operand, Pointer, default_grain
 from flambeau.codegen.packing import define_pack_columns, define_pack_rows
-from flambeau.codegen.tile import (FINAL, TileShape, call_tile, define_tile,
-                                   element_type, pick_panels, rows_for, vector_lanes)
+from flambeau.codegen.tile import (
+    FINAL,
+    TileShape,
+    call_tile,
+    define_tile,
+    element_type,
+    pick_panels,
+    rows_for,
+    vector_lanes,
+)
 
 __all__ = ["contraction_form", "plan_contract", "plan_partial_sum"]
 
@@ -52,11 +61,17 @@ def plan_contract(*, batch, m, n, k, a, b, out, dtype, allocate, epilogue=None, 
         if epilogue is not None:
             raise ValueError("plan_contract: the columns of `out` must be contiguous where there "
                              f"is an epilogue; received strides {out.strides}")
-        a, b, out = (Operand(x.pointer, x.strides[:2] + x.strides[:1:-1]) for x in (b, a, out))
+        a, b, out = (_exchanged(x) for x in (b, a, out))
         m, n = n, m
         if out.strides[3] != 1 and n > 1:
             raise ValueError("plan_contract: rows or columns of `out` must be contiguous; "
                              f"received strides {out.strides}")
+    if n == 1 and m > 1 and epilogue is None and out.strides[2] == 1:  # a matrix times a vector
+        a, b, out = (_exchanged(x) for x in (b, a, out))
+        m, n = n, m
+    if m <= MOST_ROWS and b.strides[2] == 1 and (a.strides[3] == 1 or k == 1) and n > 1:
+        return plan_dot_products(batch=batch, m=m, n=n, k=k, a=a, b=b, out=out, dtype=dtype,
+                                 epilogue=epilogue, label=label)
     size = _SIZES[dtype]
     full, last = pick_panels(n, dtype)
     panel = full or last
@@ -78,7 +93,7 @@ def plan_contract(*, batch, m, n, k, a, b, out, dtype, allocate, epilogue=None, 
     c, c_strides, c_split = out.pointer, out.strides, 0
     if k_splits > 1:
         c_split = outer * inner * m * n
-        c, c_strides = _temporary(allocate, k_splits * c_split * size), (inner * m * n, m * n, n, 1)
+        c, c_strides = Pointer(allocate(k_splits * c_split * size)), (inner * m * n, m * n, n, 1)
     values = {
         "a": a.pointer, "b": b.pointer, "c": c, "batch_inner": inner, "m": m, "n": n, "k": k,
         "c_outer": c_strides[0], "c_inner": c_strides[1], "c_row": c_strides[2],
@@ -102,9 +117,9 @@ def plan_contract(*, batch, m, n, k, a, b, out, dtype, allocate, epilogue=None, 
     return calls
 
 
-def _temporary(allocate, nbytes):
-    from flambeau.codegen.kernel_call import Pointer
-    return Pointer(allocate(nbytes))
+def _exchanged(operand):
+    """The transposed matrices."""
+    return Operand(operand.pointer, operand.strides[:2] + operand.strides[:1:-1])
 
 
 def _align(nbytes):
@@ -114,7 +129,8 @@ def _align(nbytes):
 def _even(extent, most, unit):
     """The extent of blocks of at most about `most`, as equal as multiples of `unit` allow."""
     count = max(1, round(extent / most))
-    return -(-(-(-extent // count)) // unit) * unit
+    block = -(-extent // count)
+    return -(-block // unit) * unit
 
 
 def _choose_blocks(batch, m, n, k, rows, panel, size):
@@ -142,7 +158,7 @@ def _choose_blocks(batch, m, n, k, rows, panel, size):
     return m_block, n_block, 1, max(1, _even(k, depth, 1))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _plain_kernel(dtype, full, partial, by_rows):
     return _emit(dtype, full, partial, by_rows, None)
 

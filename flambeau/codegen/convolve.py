@@ -9,15 +9,17 @@ respect to the input are convolutions with `base_dilation` and flipped weights. 
                   epilogue=None, label="") -> list[KernelCall]
     weight_layout(shape) -> WeightLayout             what `packed` must hold
 
-`x.strides` are (image, spatial..., channel), any: the input of a first layer may be NCHW. `out` is
-dense, (batch, spatial..., outputs). `w.strides` are (group, output in its group, input in its group,
-spatial...). `padding` is (low, high) for each dimension. The epilogue's row is the pixel number.
+`x.strides` are (image, spatial..., channel), any: the input of a first layer may be NCHW. `out`
+is dense, (batch, spatial..., outputs). `w.strides` are (group, output in its group, input in its
+group, spatial...). `padding` is (low, high) for each dimension. The epilogue's row is the number of
+the pixel, its column the output channel.
 
-A work item is a panel of output channels of a block of pixels. The part of the input that it reads is
-copied into scratch with its zero padding, unless it can be read where it lies (1x1, no padding):
+A work item is a panel of output channels of a block of pixels. The part of the input that it reads
+is copied into scratch with its zero padding, unless it can be read where it lies (1x1, no padding):
 the copy costs less than 1 % of a 3x3 convolution of 64 channels and leaves no special cases at the
 borders. Rows of the tile are any pixels of the block, through a table, so that narrow maps fill the
-tile too. Every extent is a runtime integer.
+tile too. In a depthwise convolution the tile's vectors run over channels. Every extent is a runtime
+integer.
 """
 
 from __future__ import annotations
@@ -28,11 +30,17 @@ import itertools
 import math
 
 from flambeau.codegen.emitter import I64, Module, vector
-from flambeau.codegen.kernel_call import (ArgumentTable, Integer, KernelCall, Pointer,
-                                          default_grain)
+from flambeau.codegen.kernel_call import ArgumentTable, Integer, KernelCall, Pointer, default_grain
 from flambeau.codegen.pack_weights import WeightLayout, plan_pack_weights
-from flambeau.codegen.tile import (ACCUMULATE, FINAL, TileShape, call_tile, define_tile, rows_for,
-                                   vector_lanes)
+from flambeau.codegen.tile import (
+    ACCUMULATE,
+    FINAL,
+    TileShape,
+    call_tile,
+    define_tile,
+    rows_for,
+    vector_lanes,
+)
 from flambeau.codegen.window_copy import COPY_INTEGERS, WindowCopy, copy_values
 from flambeau.codegen.windows import window_dim
 
@@ -86,7 +94,7 @@ class ConvolveShape:
 
     @property
     def flops(self):
-        """Multiplications and additions, without those of padding's zeros... of every tap."""
+        """Multiplications and additions, of padding too, but not of zeros that spread the input."""
         taps = [sum(p.count * len(p.taps) for p in dim.phases) for dim in self.dims]
         return (2 * self.batch * math.prod(taps) * self.inputs * self.outputs
                 // max(1, self.groups))

@@ -1,4 +1,4 @@
-"""The gradient of a convolution with respect to its weights: dW[t, i, o] = sum of x * dy over pixels.
+"""The gradient of a convolution with respect to its weights, a sum over pixels of x * dy.
 
 Beside `convolve`, whose shapes, blocks and phases it shares. The interface:
 
@@ -23,11 +23,25 @@ import math
 from flambeau.codegen.contract import plan_contract
 from flambeau.codegen.convolve import ConvolveShape, phase_offsets, run_length, weight_layout
 from flambeau.codegen.emitter import I64, Module, vector
-from flambeau.codegen.kernel_call import (ArgumentTable, Integer, KernelCall, Operand, Pointer,
-                                          default_grain)
+from flambeau.codegen.kernel_call import (
+    ArgumentTable,
+    Integer,
+    KernelCall,
+    Operand,
+    Pointer,
+    default_grain,
+)
 from flambeau.codegen.packing import define_copy_columns, square_side, transposed
-from flambeau.codegen.tile import (ACCUMULATE, FINAL, TileShape, call_tile, define_tile,
-                                   element_type, rows_for, vector_lanes)
+from flambeau.codegen.tile import (
+    ACCUMULATE,
+    FINAL,
+    TileShape,
+    call_tile,
+    define_tile,
+    element_type,
+    rows_for,
+    vector_lanes,
+)
 from flambeau.codegen.window_copy import COPY_INTEGERS, WindowCopy, copy_values
 
 __all__ = ["plan_convolve_weight"]
@@ -140,7 +154,7 @@ def _as_contraction(shape, x, dy, dw, allocate, label):
         label=label)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _kernel(dtype, full, partial, mode, rows):
     kind = "depthwise" if mode == "lanes" else "convolve"
     name = f"{kind}_weight_{dtype}_{full}_{partial}_{rows}"
@@ -150,7 +164,7 @@ def _kernel(dtype, full, partial, mode, rows):
 
 
 class _Driver:
-    """The loops around the tile: items, blocks of pixels, phases, runs of taps, tiles of channels."""
+    """The loops around the tile: items, blocks of pixels, phases, runs of taps, tiles."""
 
     def __init__(self, module, name, dtype, full, partial, mode, rows):
         self.mode = mode
@@ -296,7 +310,7 @@ def _plan_sum(layout, channels, channel_blocks, chunks, part, partial, dw, label
                       scratch, chunks * owners * part, nbytes, f"{label}: sum of {chunks} chunks")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _sum_kernel(dtype):
     name = f"convolve_weight_sum_{dtype}"
     module = Module(name, pipeline="light")

@@ -1,7 +1,7 @@
 """The weights of a convolution in the order in which the tile reads them.
 
-Beside `convolve`: phase by phase, group by group, panel of output channels by panel, tap by tap, and
-for each input channel the panel's output channels next to each other:
+Beside `convolve`: phase by phase, group by group, panel of output channels by panel, tap by tap,
+and for each input channel the panel's output channels next to each other:
 
     packed[phase][group][panel][tap][channel][column]
 
@@ -15,8 +15,14 @@ import dataclasses
 import functools
 
 from flambeau.codegen.emitter import I64, Module, vector
-from flambeau.codegen.kernel_call import (ArgumentTable, Integer, KernelCall, Operand, Pointer,
-                                          default_grain)
+from flambeau.codegen.kernel_call import (
+    ArgumentTable,
+    Integer,
+    KernelCall,
+    Operand,
+    Pointer,
+    default_grain,
+)
 from flambeau.codegen.packing import define_pack_columns, square_side
 from flambeau.codegen.tile import element_type, pick_panels, vector_lanes
 
@@ -25,7 +31,7 @@ __all__ = ["WeightLayout", "plan_pack_weights"]
 
 @dataclasses.dataclass(frozen=True)
 class WeightLayout:
-    """Packed weights: `slots` holds, phase by phase, the flat tap index (row-major) of each slot."""
+    """Packed weights: `slots` holds, by phase, the flat tap index (row-major) of each slot."""
 
     dtype: str
     groups: int
@@ -122,7 +128,7 @@ def _tap_order(layout, pointer, steps, element_size):
     return pointer.shifted(first * element_size), order, 1
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _kernel(dtype):
     name = f"pack_weights_{dtype}"
     module = Module(name, pipeline="light")

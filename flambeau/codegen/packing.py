@@ -1,8 +1,8 @@
 """Copies into the layouts that the GEMM tile reads: panels of B, tiles of A.
 
-Beside `tile`, below `contract` and `convolve`. A panel holds, for each k, the tile's columns next to
-each other; a packed tile of A holds, for each k, its rows. What does not exist repeats the last
-column or row that does, so that the tile needs no mask while it multiplies.
+Beside `tile`, below `contract` and `convolve`. A panel holds, for each k, the tile's columns next
+to each other; a packed tile of A holds, for each k, its rows. What does not exist is zero or
+repeats the last column or row that does: the tile needs no mask while it multiplies.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def square_side(lanes):
 
 
 def define_copy_columns(module, element, lanes):
-    """Defines `copy_columns(to, from, k_stride, k, width, panel)`, for columns that are contiguous."""
+    """Defines `copy_columns(to, from, k_stride, k, width, panel)`, for contiguous columns."""
     return module.define_once("copy_columns", lambda m: _copy_columns(m, vector(element, lanes)))
 
 

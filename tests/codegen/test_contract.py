@@ -70,7 +70,8 @@ def test_empty_extents(m, n, k):
 
 
 @pytest.mark.parametrize("order_a,order_b", [("plain", "plain"), ("transposed", "transposed")])
-@pytest.mark.parametrize("m,n,k", [(500, 300, 700), (64, 64, 20000), (7, 70, 9000), (1, 512, 512)])
+@pytest.mark.parametrize("m,n,k", [(500, 300, 700), (64, 64, 20000), (7, 70, 9000), (1, 500, 515),
+                                   (4, 37, 100), (300, 1, 70)])
 def test_blocked_products_and_splits_of_k(m, n, k, order_a, order_b):
     generator = np.random.default_rng(0)
     a = random(generator, (1, m, k), np.float32, order_a)
@@ -114,7 +115,7 @@ def bias_and_relu(memory, bias, residual):
                     (memory.add(bias), memory.add(residual)))
 
 
-@pytest.mark.parametrize("m,n,k", [(13, 20, 9), (70, 130, 1000), (64, 64, 8000)])
+@pytest.mark.parametrize("m,n,k", [(13, 20, 9), (70, 130, 1000), (64, 64, 8000), (2, 45, 100)])
 def test_epilogues_apply_once_to_finished_results(m, n, k):
     generator = np.random.default_rng(3)
     a = random(generator, (2, m, k), np.float32, "plain")
@@ -162,7 +163,8 @@ def test_extents_are_not_in_the_machine_code():
 def test_contraction_form_merges_neighbouring_dimensions():
     # attention: scores[b, h, i, j] = sum over d of q[b, i, h, d] k[b, j, h, d]
     strides = (5 * 3 * 8, 3 * 8, 8, 1)
-    form = contraction_form((2, 5, 3, 8), strides, (2, 5, 3, 8), strides, (0, 2), (0, 2), (3,), (3,))
+    shape = (2, 5, 3, 8)
+    form = contraction_form(shape, strides, shape, strides, (0, 2), (0, 2), (3,), (3,))
     assert form == ((2, 3), 5, 5, 8, (120, 8, 24, 1), (120, 8, 1, 24))
     # a linear layer over (batch, time, features)
     form = contraction_form((4, 6, 8), (48, 8, 1), (10, 8), (8, 1), (), (), (2,), (1,))

@@ -8,8 +8,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from flambeau.codegen.kernel_call import Epilogue, Operand
-from flambeau.codegen.pooling import (PoolShape, in_planes, plan_max_pool, plan_max_pool_gradient,
-                                      plan_sum_pool, plan_sum_pool_gradient)
+from flambeau.codegen.pooling import (
+    PoolShape,
+    in_planes,
+    plan_max_pool,
+    plan_max_pool_gradient,
+    plan_sum_pool,
+    plan_sum_pool_gradient,
+)
 from tests.codegen.run_calls import Memory
 
 
