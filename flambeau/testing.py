@@ -14,7 +14,7 @@ from .tensor import Tensor
 __all__ = ["assert_allclose", "assert_close", "make_tensor"]
 
 # dtype: (rtol, atol) where none are given
-_TOLERANCES = {
+_TOLERANCES: dict[dtypes.dtype | None, tuple[float, float]] = {
     dtypes.float16: (1e-3, 1e-5), dtypes.bfloat16: (1.6e-2, 1e-5), dtypes.float32: (1.3e-6, 1e-5),
     dtypes.float64: (1e-7, 1e-7), dtypes.complex64: (1.3e-6, 1e-5),
     dtypes.complex128: (1e-7, 1e-7)}

@@ -36,22 +36,24 @@ def _data_sets(folder):
     kind = type("FashionMNIST", (FashionMNIST,), {"installed_folders": places})
     here = os.path.join(folder, "FashionMNIST", "raw")
     known = "already in" if os.path.isdir(here) and os.listdir(here) else "now in"
+    levels = 2 if os.path.isdir(folder) else 3
     try:
-        pair = kind(folder, train=True, download=True), kind(folder, train=False)
-        return (*pair, f"all 70,000 images of Fashion-MNIST, {known} {here}")
+        train, test = kind(folder, train=True, download=True), kind(folder, train=False)
+        count = len(train) + len(test)
+        return train, test, f"{count:,} images of Fashion-MNIST, {known} {here}"
     except (OSError, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
-        _remove_empty(here)
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        _remove_empty(here, levels)
+        reason = " ".join(str(error).split()) or repr(error)
     return (EmbeddedFashionMNIST(train=True), EmbeddedFashionMNIST(train=False),
             "the embedded subset of 12,000 images (the full set is neither in --data nor "
             f"installed, and cannot be downloaded: {reason})")
 
 
-def _remove_empty(folder: str) -> None:
+def _remove_empty(folder: str, levels: int) -> None:
     """Leave no empty folders behind where nothing could be downloaded."""
-    for _ in range(2):
+    for _ in range(levels):
         try:
             os.rmdir(folder)
         except OSError:

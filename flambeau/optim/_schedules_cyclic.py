@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import types
+from collections.abc import Callable
 from typing import Any
 
 from ._schedules_base import LRScheduler, per_group, require_optimizer, set_option
@@ -85,9 +86,10 @@ class CyclicLR(_MomentumCycle):
         if self._scale_fn_custom is not None:
             return
         self.scale_mode = "iterations" if self.mode == "exp_range" else "cycle"
-        self._scale_fn_ref = {
+        functions: dict[str, Callable[[float], float]] = {
             "triangular": _triangular, "triangular2": _triangular2,
-            "exp_range": functools.partial(_exponential, self.gamma)}[self.mode]
+            "exp_range": functools.partial(_exponential, self.gamma)}
+        self._scale_fn_ref = functions[self.mode]
 
     def scale_fn(self, x) -> float:
         """The scale of the height at cycle or step `x`."""

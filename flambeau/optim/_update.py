@@ -24,9 +24,9 @@ __all__ = ["Update", "divide", "lerp", "plus", "root", "times", "write"]
 
 def _like(number: Node | float, node: Node) -> Node:
     """A number in the dtype and shape of `node`."""
-    if not isinstance(number, Node):
-        number = p.constant(value=number, shape=(), dtype=node.dtype)
-    return expand_to(cast(number, node.dtype), node.shape)
+    found = number if isinstance(number, Node) else p.constant(value=number, shape=(),
+                                                               dtype=node.dtype)
+    return expand_to(cast(found, node.dtype), node.shape)
 
 
 def times(node: Node, number: Node | float) -> Node:

@@ -1,0 +1,45 @@
+"""Residual networks of He et al. (2016), so that the benchmark needs no torchvision."""
+
+from torch import nn
+
+
+def convolution(inputs, outputs, size, stride=1):
+    return nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
+
+
+class Residual(nn.Module):
+    """A basic block (3x3, 3x3) or a bottleneck (1x1, 3x3, 1x1)."""
+
+    def __init__(self, inputs, width, stride, bottleneck):
+        super().__init__()
+        outputs = 4 * width if bottleneck else width
+        plan = [(inputs, width, 1, 1), (width, width, 3, stride), (width, outputs, 1, 1)] \
+            if bottleneck else [(inputs, width, 3, stride), (width, width, 3, 1)]
+        layers = []
+        for i, (a, b, size, step) in enumerate(plan):
+            layers += [convolution(a, b, size, step), nn.BatchNorm2d(b)]
+            if i < len(plan) - 1:
+                layers.append(nn.ReLU(inplace=True))
+        self.body = nn.Sequential(*layers)
+        self.shortcut = nn.Identity() if stride == 1 and inputs == outputs else nn.Sequential(
+            convolution(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        return self.relu(self.body(x) + self.shortcut(x))
+
+
+def resnet(depths, bottleneck, small_images, classes):
+    """A ResNet; for small images with a 3x3 stem and no pooling in front."""
+    layers = [convolution(3, 64, 3) if small_images else convolution(3, 64, 7, 2),
+              nn.BatchNorm2d(64), nn.ReLU(inplace=True)]
+    if not small_images:
+        layers.append(nn.MaxPool2d(3, 2, 1))
+    inputs = 64
+    for stage, depth in enumerate(depths):
+        width = 64 << stage
+        for i in range(depth):
+            layers.append(Residual(inputs, width, 2 if i == 0 and stage else 1, bottleneck))
+            inputs = 4 * width if bottleneck else width
+    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, classes)]
+    return nn.Sequential(*layers)
