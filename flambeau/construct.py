@@ -63,7 +63,7 @@ def new_array_tensor(array: np.ndarray, dtype: DType) -> Tensor:
     return from_value(concrete(array, dtype))
 
 
-# ---- from data -------------------------------------------------------------------------------------
+# ---- from data --------------------------------------------------------------------------------
 
 
 def _infer(data) -> tuple[Any, DType | None]:
@@ -248,7 +248,7 @@ def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False) -> Tensor:
     return tensor(s, dtype=dtype or default_dtype(), device=device, requires_grad=requires_grad)
 
 
-# ---- filled --------------------------------------------------------------------------------------------
+# ---- filled -----------------------------------------------------------------------------------
 
 
 def shape_of(size) -> tuple[int, ...]:
@@ -350,7 +350,7 @@ def full_like(input, fill_value, *, dtype=None, layout=None, device=None, requir
                        device=device, requires_grad=requires_grad)
 
 
-# ---- ranges ------------------------------------------------------------------------------------------------
+# ---- ranges -----------------------------------------------------------------------------------
 
 
 def _number(x):
@@ -445,7 +445,7 @@ def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None,
     return out
 
 
-# ---- the old constructors --------------------------------------------------------------------------------------
+# ---- the old constructors ---------------------------------------------------------------------
 
 
 def legacy_tensor(cls, *args, dtype: DType | None = None, device=None, **options) -> Tensor:

@@ -1,4 +1,4 @@
-"""Tensor's methods: those derived from the declared operations, and those with a shape of their own.
+"""Tensor's methods: derived from the declared operations, or with bodies in _methods/.
 
 Importing this module completes the Tensor class.
 """
@@ -67,7 +67,7 @@ from .tensor import Tensor, from_value, pin
 __all__: list[str] = []
 
 
-# ---- from declarations -------------------------------------------------------------------------
+# ---- from declarations ------------------------------------------------------------------------
 
 
 def _with_separate_ints(declaration: Declaration):
@@ -109,8 +109,8 @@ def store(self: Tensor, result: Tensor, name: str) -> Tensor:
                                f"desired output type {self.dtype.legacy_name}")
         result = result.to(self.dtype)
     if result.shape != self.shape:
-        raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast shape "
-                           f"{list(result.shape)}")
+        raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast "
+                           f"shape {list(result.shape)}")
     return self._assign(result)
 
 
@@ -140,7 +140,7 @@ def attach(declaration: Declaration) -> None:
             setattr(Tensor, name + "_", make(declaration, function))
 
 
-# ---- new tensors like this one -----------------------------------------------------------------
+# ---- new tensors like this one ----------------------------------------------------------------
 
 
 def _new_filled(value):
@@ -175,7 +175,7 @@ def _new(self, *args, **options):
     return full_tensor(shape_of(args), 0, dtype=self.dtype)
 
 
-# ---- operators ---------------------------------------------------------------------------------
+# ---- operators --------------------------------------------------------------------------------
 
 
 def _is_operand(x) -> bool:
@@ -315,7 +315,7 @@ for _declaration in list(DECLARED.values()):
 __all__ += ["attach", "building", "flush", "new_array_tensor", "pin", "store"]
 
 
-# ---- overloaded functions as methods -----------------------------------------------------------
+# ---- overloaded functions as methods ----------------------------------------------------------
 
 from .ops import overloads as _overloads  # noqa: E402
 
@@ -333,7 +333,7 @@ def _scatter_in_place(self, dim, index, src=None, *, value=None, reduce=None):
 Tensor.scatter_ = _scatter_in_place          # type: ignore[attr-defined]
 
 
-# ---- functions of data-dependent shape as methods ----------------------------------------------
+# ---- functions of data-dependent shape as methods ---------------------------------------------
 
 from .ops import dynamic as _dynamic  # noqa: E402
 
@@ -380,7 +380,7 @@ Tensor.split_with_sizes = lambda self, split_sizes, dim=0: self.split(   # type:
     tuple(split_sizes), dim)
 
 
-# ---- copying and pickling ----------------------------------------------------------------------
+# ---- copying and pickling ---------------------------------------------------------------------
 
 
 def _deepcopy(self, memo):

@@ -121,7 +121,7 @@ class Tensor:
             self._chain = ()
         return self._storage
 
-    # ---- types and shapes ----------------------------------------------------------------------
+    # ---- types and shapes ---------------------------------------------------------------------
 
     @property
     def shape(self) -> Size:
@@ -187,7 +187,7 @@ class Tensor:
             raise TypeError("len() of a 0-d tensor")
         return self.shape[0]
 
-    # ---- gradients -----------------------------------------------------------------------------
+    # ---- gradients ----------------------------------------------------------------------------
 
     @property
     def requires_grad(self) -> bool:
@@ -309,7 +309,7 @@ class Tensor:
     def _version(self) -> int:
         return self._version_count if self._storage is None else self._storage.version
 
-    # ---- writing ---------------------------------------------------------------------------------
+    # ---- writing ------------------------------------------------------------------------------
 
     def _assign(self, new: Tensor, mark: bool = True) -> Tensor:
         """Replace all elements by those of `new` (same shape and dtype); the in-place primitive."""
@@ -435,7 +435,7 @@ def _wrap_result(declaration: Declaration, step, values, operands, static):
 declare.wrap_result = _wrap_result
 
 
-# ---- views ---------------------------------------------------------------------------------------
+# ---- views ------------------------------------------------------------------------------------
 
 
 def _link_view(tensor: Tensor, source: Tensor, declaration: Declaration, static,
@@ -482,7 +482,7 @@ def _mark_written(trace, value: Value, new: Value) -> None:
     trace.cursor = step
 
 
-# ---- memory that NumPy sees ------------------------------------------------------------------------
+# ---- memory that NumPy sees -------------------------------------------------------------------
 
 
 def _refresh_pinned(storage: Storage) -> None:
@@ -522,7 +522,7 @@ def pin(tensor: Tensor, array: np.ndarray) -> None:
     storage.pinned = array
 
 
-# ---- identities used above ------------------------------------------------------------------------
+# ---- identities used above --------------------------------------------------------------------
 
 
 def _identity(name):
@@ -532,7 +532,7 @@ def _identity(name):
     return Operation(name, lambda arguments, static: primitive(arguments[0]))
 
 
-import flambeau.graph.primitives as _primitives  # noqa: E402
+import flambeau.graph.primitives  # noqa: E402, F401
 
 _DETACH = _identity("detach")
 

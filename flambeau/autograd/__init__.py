@@ -7,8 +7,14 @@ from ._backward import backward, grad
 from .anomaly import detect_anomaly, set_detect_anomaly
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
-from .modes import (enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled,
-                    no_grad, set_grad_enabled)
+from .modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 
 __all__ = ["Function", "Variable", "backward", "detect_anomaly", "enable_grad", "functional",
            "grad", "gradcheck", "gradgradcheck", "graph", "inference_mode", "is_grad_enabled",

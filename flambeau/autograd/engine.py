@@ -67,7 +67,7 @@ class _Pass:
         if isinstance(context, Trace):
             context.roots.add(where)
 
-    # ---- one step ------------------------------------------------------------------------------
+    # ---- one step -----------------------------------------------------------------------------
 
     def settle(self) -> None:
         """Move what waits at a program that has run meanwhile to its execution."""

@@ -178,7 +178,7 @@ class Trace:
         arguments, count = [], 0
         before, building.site = building.site, user_site()
         try:
-            for operand, part in zip(operands, key[3:]):
+            for part in key[3:]:
                 if part is None:
                     arguments.append(None)
                 elif type(part) is int:
@@ -197,7 +197,7 @@ class Trace:
         finally:
             building.site = before
 
-    # ---- the barrier ---------------------------------------------------------------------------
+    # ---- the barrier --------------------------------------------------------------------------
 
     def flush_here(self) -> None:
         """Run this program and give its living values memory; begin a new one."""
