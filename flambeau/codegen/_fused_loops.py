@@ -34,6 +34,8 @@ class _Writer:
         if f is None:
             self.module = Module(plan.name)
             f = self.module.kernel(plan.name)
+            # products and sums round one by one, as PyTorch's and the interpreter's do
+            f.flags = ""
         self.f = f
         self.slot = slot      # where the plan's slots begin in the argument table
         self.lanes = _cpu.vector_width()
@@ -584,4 +586,5 @@ def write_kernel(plan) -> str:
 
 def write_epilogue(plan, f, value, row, column, mask, slot):
     """Writes an epilogue's instructions into the function `f` of a product's kernel."""
-    return _Writer(plan, f, slot).write_epilogue(value, row, column, mask)
+    with f.fast_math(""):
+        return _Writer(plan, f, slot).write_epilogue(value, row, column, mask)

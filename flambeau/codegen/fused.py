@@ -30,7 +30,7 @@ from .kernel_call import Epilogue, Integer, KernelCall, Pointer
 
 __all__ = ["EpiloguePlan", "Plan", "plan_fused"]
 
-VERSION = 2
+VERSION = 3
 COLUMN_UNROLL = 4
 POINTWISE_BLOCK = 4096     # elements of an item where one loop holds everything
 CHUNK_WORK = 60_000        # operations of a chunk: about 5 microseconds of vector code
