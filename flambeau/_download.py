@@ -245,7 +245,8 @@ def _continues_at(response, start: int) -> bool:
     """True if the server answered with the rest of the file, from byte `start` on."""
     content_range = response.headers.get("Content-Range", "")
     match = re.match(r"bytes (\d+)-", content_range)
-    return getattr(response, "status", None) == 206 and bool(match) and int(match[1]) == start
+    resumed = getattr(response, "status", None) == 206
+    return resumed and match is not None and int(match[1]) == start
 
 
 def _refuse_page(url: str, response) -> None:

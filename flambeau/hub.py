@@ -6,13 +6,16 @@ A file that PyTorch downloaded is found here and the other way round: the folder
 
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.util
 import os
 import re
 import sys
 import tempfile
+import types
 import warnings
 import zipfile
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -157,11 +160,12 @@ def _hubconf(repo_or_dir: str | os.PathLike, source: str):
             "with source='local'. Only 'pytorch/vision' is known (flambeau.vision.models)."
         )
     path = os.path.join(os.path.expanduser(repo_or_dir), MODULE_HUBCONF)
-    spec = importlib.util.spec_from_file_location(MODULE_HUBCONF, path)
-    module = importlib.util.module_from_spec(spec)
+    loader = importlib.machinery.SourceFileLoader(MODULE_HUBCONF, path)
+    module = types.ModuleType(MODULE_HUBCONF)
+    module.__file__ = path
     sys.path.insert(0, os.fspath(repo_or_dir))
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     finally:
         sys.path.remove(os.fspath(repo_or_dir))
     missing = [
@@ -211,7 +215,7 @@ def list(  # noqa: A001
     skip_validation: bool = False,
     trust_repo: bool | str | None = "check",
     verbose: bool = True,
-) -> list[str]:
+) -> Sequence[str]:
     """The entry points of a folder's `hubconf.py`, or of "pytorch/vision" (see `load`)."""
     module = _hubconf(github, "local" if os.path.isdir(github) else "github")
     return [

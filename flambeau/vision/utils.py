@@ -248,9 +248,9 @@ def draw_bounding_boxes(
         if texts[i] is not None:
             place = (box[0] + margin, box[1] + margin)
             if fill_labels:
-                left, top, right, bottom = draw.textbbox(place, texts[i], font=typeface)
+                left, top, right, bottom = draw.textbbox(place, str(texts[i]), font=typeface)
                 draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), fill=paper[i])
-            draw.text(place, texts[i], fill=ink[i], font=typeface)
+            draw.text(place, str(texts[i]), fill=ink[i], font=typeface)
     return as_tensor(convert_array_dtype(pil_to_tensor(canvas).numpy(), dtype))
 
 

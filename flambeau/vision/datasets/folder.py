@@ -26,7 +26,7 @@ def is_image_file(filename: str) -> bool:
 
 def find_classes(directory: str | os.PathLike) -> tuple[list[str], dict[str, int]]:
     """The names of the sub-folders, sorted, and the index of each."""
-    classes = sorted(entry.name for entry in os.scandir(directory) if entry.is_dir())
+    classes = sorted(entry.name for entry in os.scandir(os.fspath(directory)) if entry.is_dir())
     if not classes:
         raise FileNotFoundError(f"Couldn't find any class folder in {directory}.")
     return classes, {name: i for i, name in enumerate(classes)}
@@ -52,7 +52,7 @@ def make_dataset(
     if is_valid_file is None:
 
         def is_valid_file(path: str) -> bool:
-            return has_file_allowed_extension(path, extensions)
+            return has_file_allowed_extension(path, extensions or ())
 
     samples = []
     empty = set(class_to_idx)

@@ -13,6 +13,7 @@ import shutil
 import tarfile
 import zipfile
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 from flambeau._download import Checksum, atomic_path, fetch_first
@@ -120,7 +121,8 @@ def download_file_from_google_drive(
 
 
 def _extract_tar(source: str, target: str, compression: str | None) -> None:
-    with tarfile.open(source, f"r:{compression[1:]}" if compression else "r") as archive:
+    mode: Any = f"r:{compression[1:]}" if compression else "r"
+    with tarfile.open(source, mode) as archive:
         if hasattr(tarfile, "data_filter"):
             archive.extractall(target, filter="data")
             return
@@ -146,7 +148,7 @@ def _check_inside(name: str, target: str, source: str) -> None:
 
 
 _ARCHIVE_EXTRACTORS = {".tar": _extract_tar, ".zip": _extract_zip}
-_COMPRESSED_FILE_OPENERS = {".bz2": bz2.open, ".gz": gzip.open, ".xz": lzma.open}
+_COMPRESSED_FILE_OPENERS: dict[str, Any] = {".bz2": bz2.open, ".gz": gzip.open, ".xz": lzma.open}
 _FILE_TYPE_ALIASES = {
     ".tbz": (".tar", ".bz2"),
     ".tbz2": (".tar", ".bz2"),

@@ -32,7 +32,7 @@ class VisionDataset(Dataset):
     ) -> None:
         if isinstance(root, str):
             root = os.path.expanduser(root)
-        self.root = root
+        self.root: Any = root
         separate = transform is not None or target_transform is not None
         if transforms is not None and separate:
             raise ValueError(

@@ -155,4 +155,5 @@ def write_png(input: Tensor, filename: str | os.PathLike, compression_level: int
 
 def write_jpeg(input: Tensor, filename: str | os.PathLike, quality: int = 75) -> None:
     """Write a uint8 image (1 or 3, H, W) to a JPEG file."""
-    write_file(filename, encode_jpeg(input, quality))
+    (encoded,) = encode_jpeg([input], quality)
+    write_file(filename, encoded)

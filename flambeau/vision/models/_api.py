@@ -134,7 +134,7 @@ def _weights(row: dict[str, str]) -> Weights:
         "_ops": float(row["gflops"]),
         "_file_size": float(row["file_mb"]),
     }
-    preset = {"crop_size": int(row["crop"])}
+    preset: dict[str, Any] = {"crop_size": int(row["crop"])}
     if row["resize"] != "256":
         preset["resize_size"] = int(row["resize"])
     for name in ("mean", "std"):
@@ -149,10 +149,11 @@ def _weights(row: dict[str, str]) -> Weights:
 
 def weights_enum(name: str, module: str) -> Any:
     """The enum of a network's weights, from the table."""
+    make: Any = WeightsEnum  # the call that makes an enum, which type checkers do not know
     members = [(row["member"], _weights(row)) for row in _weight_rows()[name]]
     default = next(i for i, row in enumerate(_weight_rows()[name]) if row["default"])
     members.append(("DEFAULT", members[default][1]))
-    return WeightsEnum(name, members, module=module)
+    return make(name, members, module=module)
 
 
 BUILTIN_MODELS: dict[str, Callable[..., nn.Module]] = {}

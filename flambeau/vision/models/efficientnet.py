@@ -6,6 +6,7 @@ import copy
 import functools
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import flambeau
 from flambeau import Tensor, nn
@@ -194,7 +195,7 @@ class EfficientNet(nn.Module):
         ):
             raise TypeError("The inverted_residual_setting should be List[MBConvConfig]")
         norm_layer = norm_layer or nn.BatchNorm2d
-        common = {"norm_layer": norm_layer, "activation_layer": nn.SiLU}
+        common: dict[str, Any] = {"norm_layer": norm_layer, "activation_layer": nn.SiLU}
         layers: list[nn.Module] = [
             Conv2dNormActivation(3, setting[0].input_channels, stride=2, **common)
         ]
@@ -254,7 +255,8 @@ def _efficientnet(
 ) -> EfficientNet:
     setting = []
     for stage in _STAGES[stages].split(","):
-        fused, numbers = "F" in stage, [int(n) for n in stage.replace("F", "").split()]
+        fused = "F" in stage
+        numbers: list[Any] = [int(n) for n in stage.replace("F", "").split()]
         kind = FusedMBConvConfig if fused else MBConvConfig
         setting.append(kind(*numbers, width_mult=width_mult, depth_mult=depth_mult))
     if "norm_layer" in kwargs and "norm_layer" in defaults:

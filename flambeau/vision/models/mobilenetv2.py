@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import flambeau
 from flambeau import Tensor, nn
@@ -30,7 +31,7 @@ class InvertedResidual(nn.Module):
         if stride not in (1, 2):
             raise ValueError(f"stride should be 1 or 2 instead of {stride}")
         norm_layer = norm_layer or nn.BatchNorm2d
-        common = {"norm_layer": norm_layer, "activation_layer": nn.ReLU6}
+        common: dict[str, Any] = {"norm_layer": norm_layer, "activation_layer": nn.ReLU6}
         hidden = round(inp * expand_ratio)
         layers: list[nn.Module] = []
         if expand_ratio != 1:
@@ -93,7 +94,7 @@ class MobileNetV2(nn.Module):
             raise ValueError(
                 f"inverted_residual_setting should be non-empty or a 4-element list, got {setting}"
             )
-        common = {"norm_layer": norm_layer, "activation_layer": nn.ReLU6}
+        common: dict[str, Any] = {"norm_layer": norm_layer, "activation_layer": nn.ReLU6}
         channels = _make_divisible(32 * width_mult, round_nearest)
         self.last_channel = _make_divisible(1280 * max(1.0, width_mult), round_nearest)
         layers: list[nn.Module] = [Conv2dNormActivation(3, channels, stride=2, **common)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import flambeau
 from flambeau import Tensor, nn
@@ -130,7 +131,7 @@ class MobileNetV3(nn.Module):
             )
         block = block or InvertedResidual
         norm_layer = norm_layer or functools.partial(nn.BatchNorm2d, eps=0.001, momentum=0.01)
-        common = {"norm_layer": norm_layer, "activation_layer": nn.Hardswish}
+        common: dict[str, Any] = {"norm_layer": norm_layer, "activation_layer": nn.Hardswish}
         last = setting[-1].out_channels
         self.features = nn.Sequential(
             Conv2dNormActivation(3, setting[0].input_channels, stride=2, **common),

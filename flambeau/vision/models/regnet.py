@@ -87,7 +87,7 @@ class BottleneckTransform(nn.Sequential):
     ) -> None:
         inner = round(width_out * bottleneck_multiplier)
         convolution = functools.partial(Conv2dNormActivation, norm_layer=norm_layer)
-        active = {"activation_layer": activation_layer}
+        active: dict[str, Any] = {"activation_layer": activation_layer}
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         layers["a"] = convolution(width_in, inner, kernel_size=1, **active)
         layers["b"] = convolution(
@@ -300,9 +300,9 @@ def _regnet(depth: int, w_0: int, w_a: float, w_m: float, group_width: int, se_r
     return RegNet(params, **kwargs)
 
 
-def _builder(name: str, enum, *sizes: float, legacy: str | None = "IMAGENET1K_V1"):
+def _builder(name: str, enum, *sizes: Any, legacy: str | None = "IMAGENET1K_V1"):
     excited = name.startswith("regnet_y")
-    construct = functools.partial(_regnet, *sizes, 0.25 if excited else None)
+    construct = functools.partial(_regnet, *sizes, se_ratio=0.25 if excited else None)
     doc = f"{name}: {sizes[0]} blocks{', with squeeze and excitation' if excited else ''}."
     return model_builder(name, enum, construct, legacy=legacy, doc=doc)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import flambeau
 from flambeau import Tensor, nn
@@ -217,7 +218,8 @@ class ResNet(nn.Module):
             downsample = nn.Sequential(
                 conv1x1(self.inplanes, out_planes, stride), norm_layer(out_planes)
             )
-        widths = {"groups": self.groups, "base_width": self.base_width, "norm_layer": norm_layer}
+        widths: dict[str, Any] = {"groups": self.groups, "base_width": self.base_width}
+        widths["norm_layer"] = norm_layer
         stage = [
             block(self.inplanes, planes, stride, downsample, dilation=previous_dilation, **widths)
         ]

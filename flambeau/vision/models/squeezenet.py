@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import flambeau
 from flambeau import Tensor, nn
@@ -46,7 +47,7 @@ class Fire(nn.Module):
 # version -> (channels and kernel of the first convolution, the layers after it): a number is
 # a Fire module that squeezes to so many channels and expands to eight times as many, "M" a
 # pooling by 2.
-_LAYERS = {
+_LAYERS: dict[str, tuple[tuple[int, int], list[Any]]] = {
     "1_0": ((96, 7), ["M", 16, 16, 32, "M", 32, 48, 48, 64, "M", 64]),
     "1_1": ((64, 3), ["M", 16, 16, "M", 32, 32, "M", 48, 48, 64, 64]),
 }

@@ -6,7 +6,7 @@ import functools
 import math
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flambeau
 from flambeau import Tensor, nn
@@ -255,7 +255,8 @@ def _set_image_size(weights, kwargs) -> None:
 
 def _builder(name: str, enum, *sizes: int, legacy: str | None = "IMAGENET1K_V1"):
     names = ("patch_size", "num_layers", "num_heads", "hidden_dim", "mlp_dim")
-    construct = functools.partial(VisionTransformer, **dict(zip(names, sizes)))
+    settings: dict[str, Any] = dict(zip(names, sizes))
+    construct = functools.partial(VisionTransformer, **settings)
     doc = f"A vision transformer of {sizes[1]} layers on patches of {sizes[0]} x {sizes[0]}."
     return model_builder(name, enum, construct, legacy=legacy, prepare=_set_image_size, doc=doc)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Sequence
+from typing import Any
 
 import flambeau
 from flambeau import Tensor, nn
@@ -28,9 +29,9 @@ __all__ = [
 _TWO_DIMENSIONS = "Please provide only two dimensions (h, w) for size."
 
 
-def setup_size(size: int | Sequence[int], error_msg: str = _TWO_DIMENSIONS) -> Sequence[int]:
+def setup_size(size: Any, error_msg: str = _TWO_DIMENSIONS) -> Sequence[int]:
     """A pair from a number, a sequence of one, or a pair."""
-    if isinstance(size, numbers.Number):
+    if isinstance(size, (int, float)):
         return int(size), int(size)
     if isinstance(size, Sequence) and len(size) == 1:
         return size[0], size[0]

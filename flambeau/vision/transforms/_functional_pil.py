@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -83,7 +84,7 @@ def adjust_gamma(image, gamma: float, gain: float = 1.0):
     return image.convert("RGB").point(table * 3).convert(image.mode)
 
 
-def pad(image, padding, fill=0, padding_mode: str = "constant"):
+def pad(image, padding, fill=0, padding_mode: Any = "constant"):
     from PIL import Image, ImageOps
 
     _check(image)
@@ -118,9 +119,10 @@ def pad(image, padding, fill=0, padding_mode: str = "constant"):
             box += (image.width - max(-right, 0), image.height - max(-bottom, 0))
             image = image.crop(box)
         array = np.asarray(image)
-        widths = [(max(top, 0), max(bottom, 0)), (max(left, 0), max(right, 0))]
+        widths: Any = [(max(top, 0), max(bottom, 0)), (max(left, 0), max(right, 0))]
         widths += [(0, 0)] * (array.ndim - 2)
-        padded = Image.fromarray(np.pad(array, widths, mode=padding_mode))
+        mode: Any = padding_mode
+        padded = Image.fromarray(np.pad(array, widths, mode))
     if palette is not None:
         padded.putpalette(palette)
     return padded

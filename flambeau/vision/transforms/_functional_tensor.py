@@ -8,6 +8,7 @@ when the image requires a gradient. Colours are in `_functional_tensor_color`.
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from flambeau import Tensor
 from flambeau.vision.transforms import _resample
 from flambeau.vision.transforms._arrays import as_array, as_tensor, max_value, numpy_dtype
 
-_PADDING_MODES = {  # torchvision's name -> (NumPy's, torch.nn.functional.pad's)
+# torchvision's name -> (NumPy's, torch.nn.functional.pad's)
+_PADDING_MODES: dict[str, tuple[Any, str | None]] = {
     "constant": ("constant", "constant"),
     "edge": ("edge", "replicate"),
     "reflect": ("reflect", "reflect"),
@@ -90,7 +92,7 @@ def crop(image: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
     """The rectangle; what lies outside the image is 0."""
     _, h, w = get_dimensions(image)
     bottom, right = top + height, left + width
-    source = image if image.requires_grad else as_array(image)
+    source: Any = image if image.requires_grad else as_array(image)
     if left < 0 or top < 0 or right > w or bottom > h:
         padding = [
             max(-left + min(0, right), 0),
@@ -104,7 +106,7 @@ def crop(image: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
     return inner if source is image else as_tensor(inner.copy())
 
 
-def _four_paddings(padding: int | list[int]) -> tuple[int, int, int, int]:
+def _four_paddings(padding: int | list[int]) -> tuple[int, ...]:
     """left, top, right, bottom."""
     if isinstance(padding, int):
         return (padding,) * 4
@@ -163,7 +165,7 @@ def pad(
                 )
     widths = [(0, 0)] * (array.ndim - 2)
     widths += [(max(top, 0), max(bottom, 0)), (max(left, 0), max(right, 0))]
-    options = {"constant_values": array.dtype.type(fill)} if numpy_mode == "constant" else {}
+    options: Any = {"constant_values": array.dtype.type(fill)} if numpy_mode == "constant" else {}
     return as_tensor(np.pad(array, widths, mode=numpy_mode, **options))
 
 
@@ -185,8 +187,8 @@ def resize(
             batched, size=list(size), mode=interpolation, **options
         )
         return resized.reshape(*image.shape[:-2], *size)
-    array = as_array(image)
-    result = _resample.resize_array(_as_float(array), tuple(size), interpolation, antialias)
+    array, (height, width) = as_array(image), size
+    result = _resample.resize_array(_as_float(array), (height, width), interpolation, antialias)
     if interpolation == "bicubic" and array.dtype == np.uint8:
         result = result.clip(0, 255)
     return as_tensor(_back_to(result, array.dtype))

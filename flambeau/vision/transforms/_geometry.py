@@ -6,6 +6,7 @@ import math
 import numbers
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -99,8 +100,8 @@ def crop(img, top: int, left: int, height: int, width: int):
     return geometry_of(img).crop(img, top, left, height, width)
 
 
-def _pair(size) -> Sequence[int]:
-    if isinstance(size, numbers.Number):
+def _pair(size: Any) -> Sequence[int]:
+    if isinstance(size, (int, float)):
         return int(size), int(size)
     if isinstance(size, (tuple, list)) and len(size) == 1:
         return size[0], size[0]
@@ -243,7 +244,7 @@ def affine(
     angle: float,
     translate: Sequence[int],
     scale: float,
-    shear: float | Sequence[float],
+    shear: Any,
     interpolation: InterpolationMode | int = InterpolationMode.NEAREST,
     fill=None,
     center: Sequence[int] | None = None,

@@ -6,6 +6,7 @@ import math
 import numbers
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -36,9 +37,9 @@ def _check_sequence(x, name: str, sizes: tuple[int, ...]) -> None:
         raise ValueError(message)
 
 
-def _setup_angle(x, name: str, sizes: tuple[int, ...] = (2,)) -> list[float]:
+def _setup_angle(x: Any, name: str, sizes: tuple[int, ...] = (2,)) -> list[float]:
     """[-x, x] of a number; a sequence of the permitted sizes as floats."""
-    if isinstance(x, numbers.Number):
+    if isinstance(x, (int, float)):
         if x < 0:
             raise ValueError(f"If {name} is a single number, it must be positive.")
         x = [-x, x]
@@ -261,9 +262,10 @@ class RandomErasing(nn.Module):
     def forward(self, img: Tensor) -> Tensor:
         if _draw.rand() >= self.p:
             return img
+        value: list[float] | None
         if isinstance(self.value, str):
             value = None
-        elif isinstance(self.value, numbers.Number):
+        elif isinstance(self.value, (int, float)):
             value = [float(self.value)]
         else:
             value = [float(v) for v in self.value]
@@ -272,8 +274,8 @@ class RandomErasing(nn.Module):
                     "If value is a sequence, it should have either a single value or "
                     f"{img.shape[-3]} (number of input channels)"
                 )
-        place = self.get_params(img, self.scale, self.ratio, value)
-        return F.erase(img, *place, self.inplace)
+        top, left, h, w, v = self.get_params(img, self.scale, self.ratio, value)
+        return F.erase(img, top, left, h, w, v, self.inplace)
 
     def __repr__(self) -> str:
         return (

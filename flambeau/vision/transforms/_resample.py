@@ -8,6 +8,7 @@ counts (as Pillow does); without, it looks at the 2 or 4 nearest pixels only.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -26,7 +27,7 @@ def _cubic(x: np.ndarray, a: float) -> np.ndarray:
 
 # mode -> (half width, kernel when antialiased, kernel when not). PyTorch uses a = -0.5 in the
 # antialiased case, as Pillow does, and -0.75 otherwise, as OpenCV does.
-_FILTERS = {
+_FILTERS: dict[str, tuple[float, Callable, Callable]] = {
     "bilinear": (1.0, _triangle, _triangle),
     "bicubic": (2.0, functools.partial(_cubic, a=-0.5), functools.partial(_cubic, a=-0.75)),
 }

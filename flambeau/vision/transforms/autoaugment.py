@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from enum import Enum
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ __all__ = ["AutoAugment", "AutoAugmentPolicy", "RandAugment", "TrivialAugmentWid
 
 # A sheared image keeps its top left pixel, as in the reference implementation of AutoAugment;
 # its magnitude is a slope, not an angle.
-_GEOMETRY = {
+_GEOMETRY: dict[str, Any] = {
     "ShearX": lambda m: {"shear": [math.degrees(math.atan(m)), 0.0], "center": [0, 0]},
     "ShearY": lambda m: {"shear": [0.0, math.degrees(math.atan(m))], "center": [0, 0]},
     "TranslateX": lambda m: {"translate": [int(m), 0]},
