@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 
 from . import dtypes
 from .construct import from_numpy, tensor
 from .graph.ir import building
 from .ops.declare import DECLARED
-from .record.values import concrete
+from .record.values import concrete, references
 from .tensor import Tensor, from_value
 
 __all__: list[str] = []
@@ -219,11 +217,10 @@ def _write_concrete(self, index, given) -> bool:
         return False
     place = tuple(_plain_index(i) for i in place)
     array = value.array
+    # held by this tensor, the name here, and perhaps a storage; others read this memory too
+    alone = references(value) <= (2 if storage is None else 3)
     fresh = value
-    # the list of holders: this tensor, perhaps its storage, and the names in this function
-    holders = 4 if storage is None else 5
-    if (value.trace is not None or value.shared or not array.flags.writeable
-            or sys.getrefcount(value) > holders):          # others read this memory too
+    if value.trace is not None or value.shared or not array.flags.writeable or not alone:
         array = array.copy()
         fresh = concrete(array, value.aval.dtype)
     try:

@@ -19,7 +19,7 @@ from .graph.ir import building, topological_order
 from .ops import declare
 from .ops.declare import DECLARED, Declaration
 from .record.trace import current_trace, flush, record
-from .record.values import Value, aval_of, concrete
+from .record.values import Value, aval_of, concrete, references
 
 __all__ = ["Tensor", "from_array", "from_value"]
 
@@ -446,6 +446,21 @@ def _link_view(tensor: Tensor, source: Tensor, declaration: Declaration, static,
     tensor._seen = storage.version
 
 
+def detached(tensor: Tensor) -> Tensor:
+    """The same memory without gradient history.
+
+    Memory that exists is shared without an event: saving a model's state between two steps must
+    not make the next step a program of its own.
+    """
+    value = tensor._fetch()
+    if value.trace is not None or not value.is_concrete:
+        return DECLARED["detach"].function(tensor)
+    value.shared = True                  # two values now: neither may be overwritten in place
+    alias = from_value(value.sibling())
+    _link_view(alias, tensor, DECLARED["detach"], ())
+    return alias
+
+
 def _replay(value: Value, chain, tensor: Tensor) -> Value:
     """Derive a view's value from its base."""
     grad = building.grad_enabled
@@ -487,10 +502,10 @@ def _mark_written(trace, value: Value, new: Value) -> None:
 
 def _refresh_pinned(storage: Storage) -> None:
     """NumPy code may have written: take a copy of the memory as the present value."""
-    import sys
     array = storage.pinned
-    if array.base is None and sys.getrefcount(array) <= _PINNED_REFERENCES:
-        storage.pinned = None            # nobody outside sees it any more
+    # held by the storage and by the name here: nobody outside sees it any more
+    if not isinstance(array.base, np.ndarray) and references(array) <= 2:
+        storage.pinned = None
         return
     value = storage.value
     if value.trace is None and value.is_concrete and np.array_equal(
@@ -503,9 +518,6 @@ def _refresh_pinned(storage: Storage) -> None:
         fresh.owner, fresh.requires_grad = value.owner, True
     storage.value = fresh
     storage.version += 1
-
-
-_PINNED_REFERENCES = 3
 
 
 def _write_pinned(storage: Storage) -> None:

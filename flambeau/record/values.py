@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
 from ..dtypes import Size
 from ..dtypes import dtype as DType
 
-__all__ = ["Aval", "Value", "aval_of", "concrete"]
+__all__ = ["Aval", "Value", "aval_of", "concrete", "references"]
 
 
 class Aval:
@@ -98,6 +100,23 @@ class Value:
 
     def __repr__(self) -> str:
         return f"<Value {self.aval!r} {'concrete' if self.is_concrete else 'pending'}>"
+
+
+def references(thing) -> int:
+    """How many references to `thing` there are outside this call, the caller's names included."""
+    return sys.getrefcount(thing) - _OWN_REFERENCES
+
+
+_OWN_REFERENCES = 0
+
+
+def _calibrate() -> int:
+    """What `references` itself holds: versions of Python differ in what a call borrows."""
+    thing = object()
+    return references(thing) - 1
+
+
+_OWN_REFERENCES = _calibrate()
 
 
 def concrete(array: np.ndarray, dtype: DType) -> Value:

@@ -257,3 +257,37 @@ def test_environment_variable_prints_reasons(tmp_path):
                           env={**os.environ, "FLAMBEAU_EXPLAIN": "1"}, timeout=60)
     assert done.returncode == 0
     assert "flambeau: compiled program 0" in done.stderr and "first program" in done.stderr
+
+
+def test_references_are_counted_alike_everywhere():
+    from flambeau.record.values import references
+    thing = object()
+    assert references(thing) == 1
+    held = [thing]
+    assert references(thing) == 2 and held
+
+
+def test_writes_spare_values_that_others_read():
+    x = torch.zeros(4)
+    pending = x + 1
+    held = x._value
+    x[0] = 5
+    assert held.array.tolist() == [0, 0, 0, 0] and x.tolist() == [5, 0, 0, 0]
+    assert pending.tolist() == [1, 1, 1, 1]
+    del held
+    x[1] = 7
+    memory = x._value.array
+    x[2] = 8
+    assert x._value.array is memory and x.tolist() == [5, 7, 8, 0]
+
+
+def test_a_pin_ends_with_the_last_array():
+    a = np.zeros(3, np.float32)
+    x = torch.from_numpy(a)
+    x.add_(1)
+    assert a.tolist() == [1, 1, 1]
+    a[0] = 5
+    assert x.tolist() == [5, 1, 1]
+    del a
+    x.add_(1)
+    assert x._storage.pinned is None and x.tolist() == [6, 2, 2]
