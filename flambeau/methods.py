@@ -62,7 +62,7 @@ from .ops import shape as _shape  # noqa: F401
 from .ops import views as _views  # noqa: F401
 from .ops.declare import DECLARED, Declaration
 from .record.trace import flush
-from .tensor import Tensor, from_value, pin
+from .tensor import Tensor, detached, from_value, pin
 
 __all__: list[str] = []
 
@@ -223,6 +223,7 @@ _SPECIAL = {
     "zero_": _zero, "resize_": _resize, "resize_as_": _resize_as,
     "as_strided_": _as_strided_in_place, "new_empty_strided": _new_empty_strided, "set_": _set, "backward": _backward,
     "register_hook": _register_hook, "retain_grad": _retain_grad, "detach_": _detach_in_place,
+    "detach": detached,
     "share_memory_": _share_memory, "new_zeros": _new_filled(0), "new_ones": _new_filled(1),
     "new_empty": _new_filled(0), "new_full": _new_full, "new_tensor": _new_tensor, "new": _new,
     "pow": _pow_method, "__pow__": _power, "data_ptr": _data_ptr,

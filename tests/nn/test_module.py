@@ -135,3 +135,15 @@ def test_names_are_exported():
     assert all(hasattr(nn, name) for name in nn.__all__)
     assert all(hasattr(nn.functional, name) for name in nn.functional.__all__)
     assert nn.functional.__all__ == sorted(nn.functional.__all__)
+
+
+def test_building_and_saving_between_steps_records_nothing():
+    from flambeau.record.trace import current_trace, flush
+
+    flush()
+    net = Net()
+    state = net.state_dict()
+    assert current_trace().cursor is current_trace().root
+    with torch.no_grad():
+        net.fc.bias.fill_(3.0)
+    assert float(state["fc.bias"].sum()) == 30.0  # still the same memory
