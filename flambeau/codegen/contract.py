@@ -153,8 +153,8 @@ def _choose_blocks(batch, m, n, k, rows, panel, size):
     n_block = -(-panels // groups) * panel
     items *= -(-n // n_block)
     if items < wanted and m > 64:
-        m_block = max(_even(m, 60, rows), _even(m, m * items // wanted or 1, rows))
-        items = batch * -(-m // m_block) * -(-n // n_block)
+        most = max(60, m_block * items // wanted)
+        m_block = min(m_block, _even(m, most, rows))
     return m_block, n_block, 1, max(1, _even(k, depth, 1))
 
 
