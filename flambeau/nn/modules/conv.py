@@ -1,4 +1,5 @@
 """Convolution layers of one, two and three dimensions, plain, transposed and lazy."""
+import inspect
 import math
 
 import flambeau
@@ -368,6 +369,7 @@ _TRANSPOSED_OPTIONS = (
 
 
 def _lazy_class(plain, option_names):
+    parameters = list(inspect.signature(plain).parameters.values())
     return type(
         f"Lazy{plain.__name__}",
         (_LazyConvXdMixin, plain),
@@ -377,6 +379,9 @@ def _lazy_class(plain, option_names):
             "input.",
             "cls_to_become": plain,
             "_option_names": option_names,
+            "__signature__": inspect.Signature(
+                [parameter for parameter in parameters if parameter.name != "in_channels"]
+            ),
         },
     )
 

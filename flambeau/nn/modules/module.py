@@ -114,7 +114,7 @@ class Module(TraversalMethods, ConversionMethods, StateDictMethods, HookMethods)
         if self.call_super_init:
             super().__init__(*args, **kwargs)
 
-    def forward(self, *args):
+    def forward(self, *input):
         """Compute the module's output; every subclass overrides it."""
         raise NotImplementedError(
             f'Module [{type(self).__name__}] is missing the required "forward" function'
