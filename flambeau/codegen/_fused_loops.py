@@ -52,8 +52,10 @@ class _Writer:
     def int_arg(self, slot):
         return self.f.int_arg(self.slot + slot)
 
-    def pointer_arg(self, slot, unique=False):
-        return self.f.pointer_arg(self.slot + slot, unique=unique)
+    def pointer_arg(self, slot):
+        # no promise that pointers are unique: an output may lie in an input's memory, and what
+        # does not change in a loop is written before it anyway
+        return self.f.pointer_arg(self.slot + slot)
 
     # ---- scopes ---------------------------------------------------------------------------------
 
@@ -108,7 +110,7 @@ class _Writer:
             if factor != 1:
                 term = term * self.int_arg(factor)
             offset = term if offset is None else offset + term
-        pointer = self.pointer_arg(access.pointer, access.unique)
+        pointer = self.pointer_arg(access.pointer)
         lane = access.lane
         if lane != 0:
             first = self.units[unit].first

@@ -123,5 +123,3 @@ class Body:
     label: str = ""
     operations: int = 0
     sites: tuple = ()
-    aliased: frozenset = frozenset()   # buffers that are also reached as another buffer
-    values: dict = dataclasses.field(default_factory=dict)

@@ -30,7 +30,7 @@ from .kernel_call import Epilogue, Integer, KernelCall, Pointer
 
 __all__ = ["EpiloguePlan", "Plan", "plan_fused"]
 
-VERSION = 3
+VERSION = 4
 COLUMN_UNROLL = 4
 POINTWISE_BLOCK = 4096     # elements of an item where one loop holds everything
 CHUNK_WORK = 60_000        # operations of a chunk: about 5 microseconds of vector code
@@ -47,7 +47,6 @@ class Access:
     strides: dict        # loop -> slot of its stride, lane loop left out
     lane: object         # 0, 1, or the slot of the lane loop's stride
     values: tuple        # ((cell, slot of its stride or 1), ...)
-    unique: bool
 
 
 @dataclasses.dataclass
@@ -171,7 +170,6 @@ class Plan:
         self.key: list = [self.shape]
         numbers = {}
         body = self.body
-        aliased = body.aliased
         self._pointer_slots = {}
         self._classes = {}
         count = self._count_pointers()
@@ -194,7 +192,7 @@ class Plan:
             entry = [cell.op, cell.dtype.name] + [numbers[o] for o in cell.operands]
             if cell.op == "load":
                 buffer, index, guard = cell.attrs
-                access = self._access(buffer, index, cell.dtype, buffer not in aliased, numbers)
+                access = self._access(buffer, index, cell.dtype)
                 self.access[cell] = access
                 entry.append(self._access_key(access, numbers))
                 entry.append(guard is not None)
@@ -225,8 +223,7 @@ class Plan:
             self.key.append(entry)
         self.stores = []
         for store in body.stores:
-            access = self._access(store.buffer, store.index, store.cell.dtype,
-                                  store.buffer not in aliased, numbers)
+            access = self._access(store.buffer, store.index, store.cell.dtype)
             self.stores.append((access, store.cell))
             self.key.append(["store", numbers[store.cell], self._access_key(access, numbers)])
         self.block = (COLUMN_UNROLL * _cpu.vector_width() if self.shape == "columns"
@@ -267,7 +264,7 @@ class Plan:
         self.integers.append(value)
         return self.pointer_count + len(self.integers) - 1
 
-    def _access(self, buffer, index, dtype, unique, numbers):
+    def _access(self, buffer, index, dtype):
         size = memory_type(dtype).size
         key = (buffer, index[0])
         pointer = self._pointer_slots.get(key)
@@ -286,13 +283,12 @@ class Plan:
         values = tuple((self.body.atoms[k].cell, 1 if c == 1 else self._integer(c))
                        for k, c in index[1] if k not in self.extents
                        and self.body.atoms[k].cell is not None)
-        access = Access(pointer, strides[0], strides[1], values, unique)
-        return access
+        return Access(pointer, strides[0], strides[1], values)
 
     def _access_key(self, access, numbers):
         names = self._names
         return (access.pointer, sorted((names[k], s) for k, s in access.strides.items()),
-                access.lane, [(numbers[c], s) for c, s in access.values], access.unique)
+                access.lane, [(numbers[c], s) for c, s in access.values])
 
     def _index(self, index):
         terms = tuple((k, 1 if c == 1 else self._integer(c)) for k, c in index[1]
@@ -371,7 +367,6 @@ class EpiloguePlan(Plan):
         self.place, self.columns = place, columns
         self.main_store = next(i for i, s in enumerate(body.stores) if s.buffer is main)
         self.main = body.stores[self.main_store].cell
-        body = dataclasses.replace(body, aliased=_Everything())
         super().__init__(body, pointer_of, scalars, flags)
         self.name = "e" + self.name[6:]
 
@@ -402,13 +397,6 @@ class EpiloguePlan(Plan):
             return write_epilogue(self, f, value, row, column, mask, slot)
         return Epilogue(f"{self.name}_{self.main_store}", emit,
                         tuple(self.pointers) + tuple(Integer(n) for n in self.integers))
-
-
-class _Everything:
-    """A set that holds all: no pointer of an epilogue is promised to be unique."""
-
-    def __contains__(self, item):
-        return True
 
 
 _texts: dict[str, str] = {}

@@ -146,27 +146,38 @@ class _Compiler:
                 self.places.setdefault(node, Pointer(0))
         self.output_sources: list = [None] * len(self.outputs)
         last = last_readers([s.reads for s in steps])
-        writer = {n: i for i, s in enumerate(steps) for n in s.results}
-        free = {}
+        free: dict = {}
         for node in list(self.places):
             if isinstance(node, Node) and node.op == "input" and node.attrs["index"] in self.donated:
                 free.setdefault(node.attrs["index"], []).append(node)
+        self._take_donors(steps, last, free)
         for at, output in enumerate(self.outputs):
             base = self.partition.aliases.get(output, output)
-            donor = self._donor(base, steps, writer, last, free)
-            if donor is None:
-                self.places[base] = Pointer(self.output_base + at)
-            else:
-                self.places[base] = self.places[free.pop(donor)[0]]
-                self.output_sources[at] = donor
+            self.places.setdefault(base, Pointer(self.output_base + at))
 
-    def _donor(self, node, steps, writer, last, free):
+    def _take_donors(self, steps, last, free):
+        """Updates first: x - step goes to the memory of x. What is left serves other outputs."""
+        writer = {n: i for i, s in enumerate(steps) for n in s.results}
+        for natural in (True, False):
+            for at, output in enumerate(self.outputs):
+                base = self.partition.aliases.get(output, output)
+                if base in self.places or not free:
+                    continue
+                donor = self._donor(base, steps, writer, last, free, natural)
+                if donor is not None:
+                    self.places[base] = self.places[free.pop(donor)[0]]
+                    self.output_sources[at] = donor
+
+    def _donor(self, node, steps, writer, last, free, natural):
         """The donated input whose memory `node` can take: read by no later step."""
         at = writer.get(node)
         if at is None or not free:
             return None
         step = steps[at]
+        first = _first_leaf(node) if natural else None
         for index, leaves in free.items():
+            if natural and leaves[0] is not first:
+                continue
             if len(leaves) != 1 or leaves[0].nbytes != node.nbytes:
                 continue
             leaf = leaves[0]
@@ -227,7 +238,7 @@ class _Compiler:
         ops = [n.op for n in cluster.members]
         body = cluster.lowering.body(
             stored, label=_label(cluster), sites=[n.site for n in cluster.members if n.site],
-            operations=len(ops), alias=self._aliased(cluster))
+            operations=len(ops))
         return plan_fused(body, self._pointer_of, kernel_call.Pointer(_SCALARS),
                           kernel_call.Pointer(_FLAGS))
 
@@ -244,13 +255,6 @@ class _Compiler:
         plan = EpiloguePlan(body, self._pointer_of, kernel_call.Pointer(_SCALARS),
                             kernel_call.Pointer(_FLAGS), place, columns_of(node), step.main)
         return plan.epilogue()
-
-    def _aliased(self, cluster):
-        """The buffers of a kernel that share memory with a store of it."""
-        stored = {self.places[n] for n in cluster.stored}
-        shared = {n for n in cluster.reads if self.places[n] in stored}
-        return shared | {n for n in cluster.stored
-                         if any(self.places[n] == self.places[r] for r in shared)}
 
     def _finish(self, call, step):
         """A planner's call as the executor's: symbols become base indices."""
@@ -278,6 +282,13 @@ class _Compiler:
 
 def _nodes(outputs):
     return topological_order(outputs)
+
+
+def _first_leaf(node):
+    """The input that an update changes: the leftmost in its expression."""
+    while node.primitive.kind == "pointwise" or node.op in ("reshape", "permute"):
+        node = node.inputs[0]
+    return node
 
 
 def _is_tuple(node):

@@ -126,14 +126,14 @@ class Lowering:
                 raise CannotLower("another order of reduction")
         return tuple(part for dim, part in enumerate(index) if dim not in dims)
 
-    def body(self, stored, label="", sites=(), operations=0, alias=()) -> Body:
+    def body(self, stored, label="", sites=(), operations=0) -> Body:
         """The kernel that writes the members in `stored`, a dict of node to buffer."""
         stores = []
         for node, buffer in stored.items():
             index = self.anchors[node]
             stores.append(Store(buffer, self.buffer_index(node, index),
                                 self.cells[node, index, None]))
-        return Body(self.atoms, stores, label, operations, tuple(sites), frozenset(alias))
+        return Body(self.atoms, stores, label, operations, tuple(sites))
 
     # ---- index arithmetic -------------------------------------------------------------------------
 
