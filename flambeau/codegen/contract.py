@@ -79,6 +79,10 @@ def plan_contract(*, batch, m, n, k, a, b, out, dtype, allocate, epilogue=None, 
     rows = rows_for(panel, dtype, "rows" if by_rows else "columns")
     blocks = _choose_blocks(outer * inner, m, n, k, rows, panel, size)
     m_block, n_block, k_splits, k_block = blocks
+    if epilogue is not None and k_splits == 1 and k_block < k:
+        # unfinished sums must not lie in `out`, which the epilogue may read: no chunks of a K
+        # whose panel fits into L2, otherwise parts that a second call adds
+        k_block, k_splits = (k, 1) if k * size <= 6 << 10 else (k_block, -(-k // (2 * k_block)))
     k_split = -(-k // k_splits) if k else 1
     m_blocks, n_blocks = -(-m // m_block), -(-n // n_block)
 

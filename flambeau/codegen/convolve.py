@@ -154,7 +154,8 @@ def plan_convolve(shape: ConvolveShape, *, x, out, allocate, w=None, packed=None
         copy, x=x.pointer, packed=packed, out=out, outputs=shape.outputs,
         group_outputs=layout.outputs, panel=layout.panel, panels=layout.panels,
         phases=len(phases), phase_table=table.size, rows_at=rows_at,
-        tap_chunk=max(1, _L2 // 2 // max(1, longest)))
+        # an epilogue may read `out`, which must then not hold unfinished sums
+        tap_chunk=max(1, _L2 // 2 // max(1, longest)) if epilogue is None else 1 << 30)
     for i, letter in enumerate("dhw"):
         values[f"period_{letter}"] = dims[i].period
         values[f"out_{letter}"] = dims[i].out

@@ -54,8 +54,8 @@ class Epilogue:
     `value` a vector of results (its type tells the lanes, which vary), `row` the i64 index of the
     row of the output (batch and rows, or batch and pixels, counted through), `column` that of the
     first lane, `mask` the lanes that exist or None for all, and `slot` the index of the first of
-    `args` in the argument table, for `f.pointer_arg(slot + i)`. Memory read at (row, column) may
-    be the output's own. `key` names the code: equal keys, equal code.
+    `args` in the argument table, for `f.pointer_arg(slot + i)`. It may read the output's own memory
+    at its own elements, which still hold what was there before. `key` names the code: equal keys, equal code.
     """
 
     key: str

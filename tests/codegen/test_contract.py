@@ -128,6 +128,25 @@ def test_epilogues_apply_once_to_finished_results(m, n, k):
     assert np.abs(out - expected).max() < 1e-6 * k
 
 
+@pytest.mark.parametrize("m,n,k", [(70, 40, 1000), (100, 64, 5000), (64, 64, 20000), (3, 20, 900)])
+def test_an_epilogue_may_update_the_output_in_place(m, n, k):
+    def emit(f, value, row, column, mask, slot):
+        pointer, index = f.pointer_arg(slot), row * n + column
+        old = (f.load(value.type, pointer, index) if mask is None else
+               f.load_masked(value.type, pointer, mask, index))
+        return old - value * 0.5
+
+    generator = np.random.default_rng(5)
+    a = random(generator, (1, m, k), np.float32, "transposed")
+    b = random(generator, (1, k, n), np.float32, "plain")
+    weights = random(generator, (1, m, n), np.float32, "plain")
+    expected = weights - 0.5 * (a.astype(np.float64) @ b)
+    memory = Memory()
+    update = Epilogue(f"update_{n}", emit, (memory.add(weights),))
+    product(a, b, update, out=weights, memory=memory)
+    assert np.abs(weights - expected).max() < 1e-6 * k
+
+
 def test_results_do_not_depend_on_how_the_work_is_cut():
     generator = np.random.default_rng(4)
     a = random(generator, (1, 64, 20000), np.float32, "plain")

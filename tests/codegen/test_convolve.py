@@ -221,6 +221,24 @@ def test_epilogues_see_pixel_and_channel():
     close(out, expected_forward(x, w, shape) + bias[:, None, None] + row, "float32", w[0].size)
 
 
+def test_an_epilogue_may_add_to_the_output_in_place():
+    shape = square(1, 600, 70, 5, 3, 1, 1)  # weights that do not fit into L2
+    x, w, old = arrays(shape)
+    out = channels_last(old)
+    memory = Memory()
+
+    def emit(f, value, row, column, mask, slot):
+        pointer, index = f.pointer_arg(slot), row * 70 + column
+        return value + (f.load(value.type, pointer, index) if mask is None else
+                        f.load_masked(value.type, pointer, mask, index))
+
+    place = memory.add(out)
+    memory.run(plan_convolve(shape, x=x_operand(memory, x, False), w=w_operand(memory, w, 1),
+                             out=place, allocate=memory.allocate,
+                             epilogue=Epilogue("add_own", emit, (place,))))
+    close(np.moveaxis(out, -1, 1), expected_forward(x, w, shape) + old, "float32", w[0].size)
+
+
 def test_the_batch_is_not_in_the_machine_code():
     def codes(batch):
         shape = square(batch, 16, 32, 9, 3, 1, 1)
