@@ -65,6 +65,8 @@ class Executable:
                        if s is None]
         self._flags = compiler.partition.flags
         self._flag_values = np.zeros(2 * max(1, len(self._flags)), np.int64)
+        self._flag_memory = memoryview(self._flag_values).cast("B")
+        self._no_flags = bytes(self._flag_values.nbytes)
         self._flags_pointer = self._flag_values.ctypes.data
         count = len(compiler.scalars)
         self._scalar_floats = np.zeros(2 * max(1, count), np.float64)
@@ -122,7 +124,7 @@ class Executable:
             self._single.run(bases)
         else:
             self._run_segments([arena, *inputs, *outputs], bases, scalars, times)
-        if self._flags and self._flag_values.any():
+        if self._flags and self._flag_memory != self._no_flags:
             self._raise_range_error()
         return outputs
 
@@ -212,11 +214,12 @@ class _RangeCheck:
     def __init__(self, node, source):
         self.node, self.source = node, source
         self.extent = node.inputs[0].shape[node.attrs["dim"]]
+        self.unsigned = np.dtype(f"uint{8 * source.dtype.itemsize}")
         self.exact = math.prod(node.inputs[1].shape) == source.numel
 
     def __call__(self, inputs):
         source = self.source
-        array = inputs[source.attrs["index"]].array(source.dtype.storage, source.shape)
-        if array.min() < 0 or array.max() >= self.extent:
-            if self.exact:
-                _check_range(self.node, array, self.extent)
+        buffer = inputs[source.attrs["index"]]
+        # seen as unsigned, a negative index is a large one: one pass instead of two
+        if buffer.array(self.unsigned, (source.numel,)).max() >= self.extent and self.exact:
+            _check_range(self.node, buffer.array(source.dtype.storage, source.shape), self.extent)
