@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ class _Settings:
     interpreted_runs = 1
     heavy_work = 3e8
     compile = os.environ.get("FLAMBEAU_COMPILE", "1") != "0"
+    # Raise where a program cannot be compiled, rather than warn and interpret it.
+    strict = os.environ.get("FLAMBEAU_STRICT", "0") != "0"
     # Run every compiled program by the interpreter too, and raise where results differ by more
     # than this relative tolerance (0: do not).
     verify = float(os.environ.get("FLAMBEAU_VERIFY", "0"))
@@ -146,15 +149,18 @@ class Program:
         self.outputs = wanted + self.saved
         self.plan: Any = None
         self.executable: Any = None
+        self.failure: Exception | None = None        # why there is no native code
         self._positions: dict[Node, int] | None = None
         self.work = sum(_work(n) for n in topological_order(self.outputs))
+        # movement of complex numbers has no lowering: such programs stay interpreted
+        self.is_complex = any(n.dtype.is_complex for n in topological_order(self.outputs))
 
     def run(self, trace: Trace, leaves: list[Value]) -> list[Value]:
         """The values of the outputs."""
         self.runs += 1
-        if self.executable is None and settings.compile and (
+        if self.executable is None and settings.compile and self.failure is None and not self.is_complex and (
                 self.runs > settings.interpreted_runs or self.work > settings.heavy_work):
-            self.compile(trace.scalars)
+            self.try_to_compile(trace.scalars)
         results = []
         if self.executable is not None:
             expected = self.interpreted(leaves, trace.scalars) if settings.verify else None
@@ -193,6 +199,20 @@ class Program:
             order = topological_order(self.nodes + self.outputs)
             self._positions = {node: i for i, node in enumerate(order)}
         return self._positions
+
+    def try_to_compile(self, numbers: list[Any]) -> None:
+        """Make native code, or say once that this program stays interpreted."""
+        try:
+            self.compile(numbers)
+        except (MemoryError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            if settings.strict:
+                raise
+            self.failure = error
+            warnings.warn(f"a program could not be compiled and runs interpreted, slowly: "
+                          f"{type(error).__name__}: {error}. The results are right; please report "
+                          "it with the lines that make it.", RuntimeWarning, stacklevel=2)
 
     def compile(self, numbers: list[Any]) -> None:
         """Make native code of this program."""

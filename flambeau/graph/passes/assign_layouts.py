@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ...codegen.fused_operations import is_native
 from ..ir import Node, p, topological_order
-from .partition import row_major
+from .partition import DENSE, row_major
 from .simplify import rebuild
 
 __all__ = ["assign_layouts", "channels_last_strides", "in_planes", "is_native_window"]
@@ -73,6 +73,8 @@ def assign_layouts(outputs: list[Node]) -> tuple[list[Node], dict]:
                 inputs = inputs[:at] + (_as_channels_last(inputs[at], last),) + inputs[at + 1:]
             elif inputs[at] in last or inputs[at].op not in ("input",):
                 inputs = inputs[:at] + (p.detach(inputs[at]),) + inputs[at + 1:]
+        if node.op in DENSE:
+            inputs = tuple(p.detach(i) if i in last else i for i in inputs)
         built = node
         if any(a is not b for a, b in zip(inputs, node.inputs)):
             built = rebuild(node, inputs)

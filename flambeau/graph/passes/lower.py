@@ -13,10 +13,20 @@ names the node that would have to be materialised first.
 
 from __future__ import annotations
 
-from ...codegen.cells import (ZERO, Atom, Body, Cell, Store, affine_range, affine_sum, atom,
-                              scaled, shifted)
-from ...codegen.fused_operations import is_native, unsupported_dtype
 from ... import dtypes
+from ...codegen.cells import (
+    ZERO,
+    Atom,
+    Body,
+    Cell,
+    Store,
+    affine_range,
+    affine_sum,
+    atom,
+    scaled,
+    shifted,
+)
+from ...codegen.fused_operations import is_native, unsupported_dtype
 from ..ir import Node
 
 __all__ = ["CannotLower", "Lowering", "SplitNeeded"]

@@ -12,8 +12,13 @@ from ...codegen.convolve_weight import plan_convolve_weight
 from ...codegen.fused_operations import unsupported_dtype
 from ...codegen.indexed import plan_scan, plan_scatter
 from ...codegen.kernel_call import Operand
-from ...codegen.pooling import (PoolShape, plan_max_pool, plan_max_pool_gradient, plan_sum_pool,
-                                plan_sum_pool_gradient)
+from ...codegen.pooling import (
+    PoolShape,
+    plan_max_pool,
+    plan_max_pool_gradient,
+    plan_sum_pool,
+    plan_sum_pool_gradient,
+)
 from .assign_layouts import in_planes, is_native_window
 
 __all__ = ["plan_opaque"]

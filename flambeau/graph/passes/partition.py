@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from ...codegen.fused_operations import is_native, unsupported_dtype
 from ... import dtypes
 from ...codegen.contract import contraction_form
+from ...codegen.fused_operations import is_native, unsupported_dtype
 from ..ir import Node, topological_order
 from .lower import MAX_BUFFERS, CannotLower, Lowering, SplitNeeded, reduced_dims
 
@@ -35,82 +35,8 @@ _EXPENSIVE = frozenset(("exp", "log", "tanh", "erf", "erfc", "sigmoid", "pow", "
                         "expm1", "atan2", "fmod", "remainder", "exp2", "log2", "log10", "erfinv",
                         "lgamma", "digamma", "tan", "asin", "acos", "atan", "sinh", "cosh"))
 _MODERATE = frozenset(("div", "sqrt", "rsqrt", "reciprocal", "floor_divide", "trunc_divide"))
-_DENSE = frozenset(("put", "scatter", "cumsum", "cumprod"))   # their operands must be row-major
+DENSE = frozenset(("put", "scatter", "cumsum", "cumprod"))   # their operands must be row-major
 _VIEWS = frozenset(("reshape", "permute", "expand", "slice", "flip", "as_strided"))
-_FUSED_REDUCTIONS = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min",
-                               "reduce_any", "reduce_all", "argmax", "argmin"))
-
-
-@dataclasses.dataclass
-class View:
-    """Strided access to a node kept in memory: offset and strides in elements."""
-
-    base: Node
-    offset: int
-    strides: tuple[int, ...]
-
-
-@dataclasses.dataclass
-class Piece:
-    """An operand that a kernel of its own computes right into the node's memory, at `offset`."""
-
-    lowering: Lowering
-    source: Node
-    index: tuple
-    offset: int       # in elements
-    strides: tuple    # of the operand's elements there
-
-
-@dataclasses.dataclass(eq=False)
-class Opaque:
-    """A step of one node that is not fused: its operands are views of kept nodes, or pieces."""
-
-    node: Node
-    operands: list[View | None]
-    pieces: list[Piece] = dataclasses.field(default_factory=list)
-    epilogue: Cluster | None = None     # runs on the results before they are stored
-    main: Node | None = None            # what is stored where the node's results would be
-    kept: bool = True                   # whether the node's own value is needed, too
-
-    @property
-    def results(self):
-        if self.epilogue is None:
-            return [self.node]
-        return self.epilogue.stored + ([self.node] if self.kept else [])
-
-    @property
-    def reads(self):
-        """The kept nodes that are read."""
-        found = {v.base for v in self.operands if v is not None}
-        for piece in self.pieces:
-            found |= _loaded([piece.lowering.cells[piece.source, piece.index, None]])
-        if self.epilogue is not None:
-            found |= self.epilogue.reads - {self.node}
-        return found
-
-
-@dataclasses.dataclass(eq=False)
-class Cluster:
-    """A step of one fused kernel."""
-
-    members: list[Node]
-    lowering: Lowering
-    stored: list[Node] = dataclasses.field(default_factory=list)
-    reads: set[Node] = dataclasses.field(default_factory=set)
-    product: Node | None = None         # a contraction whose epilogue this wants to be
-
-    @property
-    def results(self):
-        return self.stored
-
-
-@dataclasses.dataclass
-class Partition:
-    """The steps in an order in which they can run."""
-
-    steps: list
-    flags: list[Node]
-    aliases: dict[Node, Node]     # an output that is a reshape of a kept node
 
 
 def partition(outputs: list[Node], layouts=None, opaque_views=None) -> Partition:
@@ -131,23 +57,6 @@ def partition(outputs: list[Node], layouts=None, opaque_views=None) -> Partition
 class _Again(Exception):
     def __init__(self, cuts):
         self.cuts = cuts
-
-
-def is_opaque(node: Node) -> bool:
-    """Whether a node is a step of its own."""
-    kind = node.primitive.kind
-    if kind == "pointwise":
-        return not is_native(node)
-    if kind == "movement":
-        if unsupported_dtype(node.dtype):
-            return node.op not in ("reshape", "permute", "expand", "slice")
-        return node.op == "concatenate" or (node.op == "pad" and any(node.attrs["interior"])) or (
-            node.op == "pad" and len(node.shape) == 0)
-    if kind == "reduce":
-        return node.op not in _FUSED_REDUCTIONS or unsupported_dtype(node.inputs[0].dtype)
-    if node.op in ("take", "gather"):
-        return unsupported_dtype(node.dtype) or node.inputs[0].numel == 0
-    return kind != "leaf"
 
 
 class _Attempt:
@@ -321,7 +230,7 @@ class _Attempt:
             while base.op in _VIEWS and base not in self.kept:
                 base = base.inputs[0]
             view = self.view_of(operand, base)
-            if view is None or node.op in _DENSE and (
+            if view is None or node.op in DENSE and (
                     view.offset or view.strides != row_major(operand.shape)):
                 self.cuts.add(operand)
                 view = View(operand, 0, row_major(operand.shape))
@@ -368,7 +277,7 @@ class _Attempt:
         product, lowering = self._product(node, needs), None
         if product is not None:
             lowering = self._new_lowering(node)
-            if lowering is not None and _reads_in_place(lowering, product):
+            if lowering is not None and reads_in_place(lowering, product):
                 self.claimed.add(product)
                 self._new_step(node, Cluster([node], lowering, product=product), needs)
                 return
@@ -515,61 +424,6 @@ class _Attempt:
                 return error
         return CannotLower("too many splits")
 
-    # ---- epilogues ------------------------------------------------------------------------------
-
-    def _attach_epilogues(self):
-        """Moves contractions into the clusters that read their results element by element."""
-        wanted = {self.aliases.get(n, n) for n in self.outputs}
-        readers: dict[Node, list[int]] = {}
-        for i, step in enumerate(self.steps):
-            for node in step.reads:
-                readers.setdefault(node, []).append(i)
-        for i, step in enumerate(self.steps):
-            node = getattr(step, "product", None)
-            if node is None or not step.stored or step.lowering.reduced:
-                continue
-            at = self.step_of[node]
-            product = self.steps[at]
-            if product.epilogue is not None or not _reads_in_place(step.lowering, node):
-                continue
-            if node.op == "contract" and not _has_form(node, product.operands):
-                continue                        # runs in NumPy
-            if not _has_row(step.lowering, node):
-                continue
-            others = [r for r in readers[node] if r != i]
-            kept = bool(others) or node in wanted
-            streams = kept + len(step.stored) - 1 + sum(
-                r is not node and r.numel == node.numel for r in step.reads)
-            if streams > MAX_STREAMS:
-                continue
-            main = self._main_store(step, node, kept)
-            if main is None:
-                continue
-            # whatever needs the product now also waits for what the cluster needs
-            behind = [r for r, mask in enumerate(self.ancestors)
-                      if mask & (1 << at) and r != i]
-            if any(self.ancestors[i] & (1 << r) for r in behind):
-                continue
-            for r in behind:
-                self.ancestors[r] |= self.ancestors[i] | (1 << i)
-            bit = 1 << at
-            self.ancestors = [mask & ~bit for mask in self.ancestors]
-            self.steps[i] = Opaque(node, product.operands, [], step, main, kept)
-            self.steps[at] = _Gone()
-            self.step_of[node] = i
-
-    def _main_store(self, cluster, node, kept):
-        """What is stored in the product's layout; the product itself if that is needed."""
-        if kept:
-            return node
-        layout = self.layouts.get(node)
-        for member in cluster.stored:
-            if member.dtype is node.dtype and _order(cluster.lowering, member, self.layouts) \
-                    == cluster.lowering.buffer_index(node, cluster.lowering.element_index(node)) \
-                    and (layout is None) == (member not in self.layouts):
-                return member
-        return None
-
     # ---- stores and order -------------------------------------------------------------------------
 
     def _find_stores(self):
@@ -580,7 +434,7 @@ class _Attempt:
             else:
                 roots = [step.lowering.cells[n, step.lowering.anchors[n], None]
                          for n in step.members]
-                step.reads = step_reads = _loaded(roots)
+                step.reads = step_reads = loaded(roots)
             wanted |= step_reads
         for step in self.steps:
             if isinstance(step, Cluster):
@@ -613,106 +467,3 @@ def _has_form(node: Node, operands) -> bool:
     return contraction_form(a.shape, operands[0].strides, b.shape, operands[1].strides,
                             attrs["batch_a"], attrs["batch_b"], attrs["contract_a"],
                             attrs["contract_b"]) is not None
-
-
-def piece_operands(node: Node) -> list:
-    """[(offset, strides)] of the leading operands that are written into the node's memory."""
-    if unsupported_dtype(node.dtype):
-        return []
-    strides = row_major(node.shape)
-    if node.op == "concatenate":
-        places, begin = [], 0
-        for operand in node.inputs:
-            places.append((begin * strides[node.attrs["dim"]], strides))
-            begin += operand.shape[node.attrs["dim"]]
-        return places
-    return [(0, strides)] if is_native_scatter(node) else []
-
-
-def is_native_scatter(node: Node) -> bool:
-    """Whether writing at computed places has native code."""
-    if node.op not in ("put", "scatter") or unsupported_dtype(node.dtype):
-        return False
-    x, index, _ = node.inputs
-    if index.dtype is not dtypes.int64 or index.numel == 0 or x.numel == 0:
-        return False
-    dim = node.attrs["dim"]
-    return node.op == "put" or all(
-        a == b for d, (a, b) in enumerate(zip(index.shape, x.shape)) if d != dim)
-
-
-class _Gone:
-    """A step that became part of another."""
-
-    results: tuple = ()
-    reads: frozenset = frozenset()
-
-
-def takes_epilogue(node: Node) -> bool:
-    """Whether the planner of an opaque node takes an epilogue."""
-    return (node.op in ("contract", "convolve") and node.dtype.name in ("float32", "float64")
-            and columns_of(node) >= 4 and node.numel > 0)
-
-
-def _has_row(lowering, node: Node) -> bool:
-    """Whether a row of the product's results is one loop of the cluster that reads them."""
-    place = lowering.buffer_index(node, lowering.element_index(node))
-    columns = columns_of(node)
-    steps = [c for k, c in place[1] if lowering.extents.get(k, 1) != 1 and c < columns]
-    return steps == [1]
-
-
-def columns_of(node: Node) -> int:
-    """The extent of the rows in which a product writes its results."""
-    if node.op == "convolve":
-        return node.shape[1]
-    columns = 1
-    for extent in node.shape[len(node.attrs["batch_a"]) + node.inputs[0].ndim
-                             - len(node.attrs["batch_a"]) - len(node.attrs["contract_a"]):]:
-        columns *= extent
-    return columns
-
-
-def _order(lowering, member, layouts):
-    return lowering.buffer_index(member, lowering.anchors[member])
-
-
-def _reads_in_place(lowering, node):
-    """Whether a cluster reads of a product only the element that it works on, in whole rows."""
-    try:
-        place = lowering.buffer_index(node, lowering.element_index(node))
-    except (CannotLower, SplitNeeded):
-        return False
-    found = False
-    for key in lowering.cells:
-        if key[0] == "load" and key[1] is node:
-            if key[2] != place or key[3] is not None:
-                return False
-            found = True
-    columns = columns_of(node)
-    for k, c in place[1]:
-        if c < columns and c * lowering.extents[k] > columns or c > columns and c % columns:
-            return False
-    return found
-
-
-def _loaded(roots):
-    found, seen, stack = set(), set(), list(roots)
-    while stack:
-        cell = stack.pop()
-        if cell in seen:
-            continue
-        seen.add(cell)
-        if cell.op == "load":
-            found.add(cell.attrs[0])
-        stack.extend(cell.operands)
-    return found
-
-
-def row_major(shape) -> tuple[int, ...]:
-    """The strides, in elements, of a C-contiguous array."""
-    strides, step = [], 1
-    for extent in reversed(shape):
-        strides.append(step)
-        step *= extent
-    return tuple(reversed(strides))
