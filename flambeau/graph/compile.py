@@ -142,7 +142,7 @@ class _Compiler:
             if node.op == "input":
                 self.places[node] = Pointer(self.input_base + node.attrs["index"])
         for node in _nodes(self.outputs):
-            if node.numel == 0:
+            if node.numel == 0 and not _is_tuple(node):
                 self.places.setdefault(node, Pointer(0))
         self.output_sources: list = [None] * len(self.outputs)
         last = last_readers([s.reads for s in steps])
