@@ -7,7 +7,7 @@ from flambeau.ops import nn_activation as ops
 
 def _store(input, output, inplace):
     """Return ``output``, written over ``input`` if ``inplace``."""
-    return input._assign(output) if inplace else output
+    return input._assign(output, mark=False) if inplace else output
 
 
 def relu(input, inplace=False):
@@ -42,7 +42,7 @@ def threshold(input, threshold, value, inplace=False):
 
 def threshold_(input, threshold, value):
     """``threshold`` in place."""
-    return input._assign(ops.threshold(input, threshold, value))
+    return input._assign(ops.threshold(input, threshold, value), mark=False)
 
 
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):

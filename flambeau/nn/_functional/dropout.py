@@ -26,7 +26,7 @@ def _drop(input, p, training, inplace, shape=None):
         output = input * flambeau.zeros((), dtype=input.dtype)
     else:
         output = scale_by_mask(input, _factors(input, p, shape))
-    return input._assign(output) if inplace else output
+    return input._assign(output, mark=False) if inplace else output
 
 
 def dropout(input, p=0.5, training=True, inplace=False):
@@ -63,7 +63,7 @@ def dropout1d(input, p=0.5, training=True, inplace=False):
     if input.dim() == 3:
         return _drop(input, p, training, inplace, _feature_shape(input, p, training))
     output = _drop(input, p, training, False, (input.shape[0], 1))
-    return input._assign(output) if inplace else output
+    return input._assign(output, mark=False) if inplace else output
 
 
 def dropout2d(input, p=0.5, training=True, inplace=False):
@@ -116,7 +116,7 @@ def _drop_alpha(input, p, training, inplace, shape=None):
         output = input * flambeau.zeros((), dtype=input.dtype)
     else:
         output = scale_by_mask_alpha(input, _factors(input, p, shape), p)
-    return input._assign(output) if inplace else output
+    return input._assign(output, mark=False) if inplace else output
 
 
 def alpha_dropout(input, p=0.5, training=False, inplace=False):
