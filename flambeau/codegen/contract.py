@@ -211,8 +211,9 @@ class _Driver:
         if not by_rows:
             define_pack_rows(module, self.element, self.rows)
         self.f = f = module.kernel(name)
-        for slot in _POINTERS + _INTEGERS:
-            setattr(self, slot, table.load(f, slot))
+
+    def __getattr__(self, name):
+        return self.table.load_here(self.f, name)
 
     def emit(self):
         f = self.f

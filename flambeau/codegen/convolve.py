@@ -244,12 +244,13 @@ class _Driver:
         self.element = self.shapes[0].element
         self.vector = vector(self.element, self.lanes)
         self.f = f = module.kernel(name)
-        for slot in _POINTERS + _INTEGERS:
-            setattr(self, slot, self.table.load(f, slot))
+
+    def __getattr__(self, name):
+        return self.table.load_here(self.f, name)
 
     def emit(self):
         f = self.f
-        copy = WindowCopy(f, self, self.vector)
+        copy = WindowCopy(f, self, self.vector, self.table)
         with f.loop(f.begin, f.end) as items:
             block = items.index % self.blocks
             panel = items.index / self.blocks % self.panels

@@ -179,15 +179,16 @@ class _Driver:
         define_copy_columns(module, self.element, self.lanes)
         module.constant_array("row_numbers", I64, range(self.rows))
         self.f = f = module.kernel(name)
-        table = ArgumentTable(_POINTERS, _INTEGERS)
-        for slot in _POINTERS + _INTEGERS:
-            setattr(self, slot, table.load(f, slot))
+        self.table = ArgumentTable(_POINTERS, _INTEGERS)
+
+    def __getattr__(self, name):
+        return self.table.load_here(self.f, name)
 
     def emit(self):
         f = self.f
         self.dy_panel = f.byte_offset(f.scratch, self.panel_at)
         self.pixel_table = f.byte_offset(f.scratch, self.pixels_at)
-        self.copy = copy = WindowCopy(f, self, vector(self.element, self.lanes))
+        self.copy = copy = WindowCopy(f, self, vector(self.element, self.lanes), self.table)
         with f.loop(f.begin, f.end) as items:
             chunk, owner = items.index % self.chunks, items.index / self.chunks
             channel_block, rest = owner % self.channel_blocks, owner / self.channel_blocks

@@ -15,6 +15,8 @@ import dataclasses
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from flambeau.codegen.types import I64, PTR
+
 __all__ = ["ArgumentTable", "Epilogue", "Integer", "KernelCall", "Operand", "Pointer",
            "default_grain"]
 
@@ -55,7 +57,8 @@ class Epilogue:
     row of the output (batch and rows, or batch and pixels, counted through), `column` that of the
     first lane, `mask` the lanes that exist or None for all, and `slot` the index of the first of
     `args` in the argument table, for `f.pointer_arg(slot + i)`. It may read the output's own memory
-    at its own elements, which still hold what was there before. `key` names the code: equal keys, equal code.
+    at its own elements, which still hold what was there before. `key` names the code: equal keys,
+    equal code.
     """
 
     key: str
@@ -109,6 +112,15 @@ class ArgumentTable:
         values = [f.pointer_arg(self._slots[name]) if name in self._pointers
                   else f.int_arg(self._slots[name]) for name in names]
         return values[0] if len(values) == 1 else values
+
+    def load_here(self, f, name: str):
+        """The value of a slot, loaded where it is used: for functions with many of them.
+
+        Loaded on entry (`load`), dozens of integers live through every loop of a driver, and LLVM
+        spends most of its time on placing them in registers and on the stack.
+        """
+        pointer = f.parameters[0]
+        return f.load(PTR if name in self._pointers else I64, f.at(pointer, self._slots[name], I64))
 
     def fill(self, **values) -> list[Pointer | Integer]:
         """The argument list; pointers are given as Pointer, integers as int."""

@@ -128,12 +128,15 @@ def _split(batch, counts, images, depths, heights, wanted):
 
 
 class WindowCopy:
-    """Emits the copy in a function; `get` has the values of `COPY_INTEGERS` and x as attributes."""
+    """Emits the copy in a kernel; `get` has the values of `COPY_INTEGERS` as attributes.
 
-    def __init__(self, f, get, vector_type):
-        self.f, self.get, self.vector = f, get, vector_type
-        self.element = vector_type.element
-        f.module.define_once("zero_run", lambda module: _define_runs(module, vector_type))
+    `table` is the kernel's ArgumentTable, with a pointer called x. The copy is a function of its
+    own: LLVM takes half the time for two functions with few loops than for one with many.
+    """
+
+    def __init__(self, f, get, vector_type, table):
+        self.f, self.get = f, get
+        f.module.define_once("copy_block", lambda m: _CopyBlock(m, vector_type, table).emit())
         self.block_images, self.block_d, self.block_h = (get.block_images, get.block_d,
                                                          get.block_h)
 
@@ -151,11 +154,39 @@ class WindowCopy:
 
         `offset` is that of the first channel in x; `copied` channels exist, by default all.
         """
+        f = self.f
+        return f.call("copy_block", PTR, [
+            f.args, f.scratch, offset, self.get.channels if copied is None else copied,
+            self.first_image, self.images, self.first_d, self.first_h])
+
+
+class _Slots:
+    """The slots of an argument table as attributes, loaded where they are used."""
+
+    def __init__(self, table, f):
+        self._table, self._f = table, f
+
+    def __getattr__(self, name):
+        return self._table.load_here(self._f, name)
+
+
+class _CopyBlock:
+    """Defines `copy_block`, whose parameters are those of its call above."""
+
+    def __init__(self, module, vector_type, table):
+        _define_runs(module, vector_type)
+        self.element = vector_type.element
+        self.f = module.function("copy_block", PTR, [PTR, PTR] + [I64] * 6,
+                                 attributes="nounwind noinline", linkage="internal")
+        (_, self.scratch, self.offset, self.copied, self.first_image, self.images, self.first_d,
+         self.first_h) = self.f.parameters
+        self.get = _Slots(table, self.f)
+
+    def emit(self):
         f, get = self.f, self.get
-        self.copied = get.channels if copied is None else copied
         depth = self.first_d * get.step_d + get.lowest_d
         height = self.first_h * get.step_h + get.lowest_h
-        start = f.at(get.x, offset + self.first_image * get.x_image, self.element)
+        start = f.at(get.x, self.offset + self.first_image * get.x_image, self.element)
         with f.if_(f.ne(get.direct, 0)) as branch:
             branch.give(f.at(start, depth * get.x_d + height * get.x_h + get.lowest_w * get.x_w,
                              self.element))
@@ -169,10 +200,10 @@ class WindowCopy:
                           & f.compare("ult", in_h, get.extent_h))
                 number = (image.index * get.rows_d + d.index) * get.rows_h + h.index
                 source = image.index * get.x_image + in_d * get.x_d + in_h * get.x_h
-                self._line(f.at(f.scratch, number * line, self.element),
+                self._line(f.at(self.scratch, number * line, self.element),
                            f.at(start, source, self.element), inside)
-            branch.give(f.scratch)
-        return branch.results[0]
+            branch.give(self.scratch)
+        f.ret(branch.results[0])
 
     def _line(self, to, source, inside):
         f, get = self.f, self.get
