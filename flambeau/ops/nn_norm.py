@@ -188,8 +188,8 @@ def layer_norm(input: Tensor, normalized_shape: tuple, weight: Tensor | None = N
     return cast(_affine(out, weight, bias), input.dtype)
 
 
-_EPSILON = {"float32": 2.0 ** -23, "float64": 2.0 ** -52, "bfloat16": 2.0 ** -7,
-            "float16": 2.0 ** -10}
+# The machine epsilon of the type that is computed in.
+_EPSILON = {"float32": 2.0 ** -23, "float64": 2.0 ** -52}
 
 
 @operation(method=False, namespace="nn.functional")
@@ -197,7 +197,7 @@ def rms_norm(input: Tensor, normalized_shape: tuple, weight: Tensor | None = Non
              eps: Number | None = None):
     """``x / sqrt(mean(x^2) + eps) * weight`` over the last dimensions.
 
-    ``eps=None`` stands for the machine epsilon of the input's dtype.
+    ``eps=None`` stands for the machine epsilon of float32, or of float64 for such inputs.
     """
     if isinstance(normalized_shape, int):
         normalized_shape = (normalized_shape,)
@@ -206,7 +206,7 @@ def rms_norm(input: Tensor, normalized_shape: tuple, weight: Tensor | None = Non
     check_floating(input, "rms_norm")
     x = cast(input, computing_dtype(input.dtype))
     if eps is None:
-        eps = _EPSILON[input.dtype.name]
+        eps = _EPSILON[x.dtype.name]
     square = mean(p.mul(x, x), dims)
     out = p.mul(x, spread(_inverse_deviation(square, eps), x.shape, dims))
     return cast(_affine(out, weight, None), input.dtype)
