@@ -471,7 +471,7 @@ def legacy_tensor(cls, *args, dtype: DType | None = None, device=None, **options
 
 
 @operation("_fill", namespace="_private")
-def fill(input: Tensor, value: Tensor | Number):  # noqa: F821
+def fill(input: Tensor, value: Tensor | Number):
     """Every element `value`."""
     value = node_of(value)
     if value.ndim:

@@ -70,13 +70,13 @@ def matmul_node(a: Node, b: Node) -> Node:
 
 
 @operation(out=True)
-def matmul(input: Tensor, other: Tensor):  # noqa: F821
+def matmul(input: Tensor, other: Tensor):
     """The matrix product; batched over leading dimensions."""
     return matmul_node(input, other)
 
 
 @operation(out=True)
-def mm(input: Tensor, mat2: Tensor):  # noqa: F821
+def mm(input: Tensor, mat2: Tensor):
     """The product of two matrices."""
     if input.ndim != 2 or mat2.ndim != 2:
         raise RuntimeError("self must be a matrix" if input.ndim != 2 else "mat2 must be a matrix")
@@ -87,7 +87,7 @@ def mm(input: Tensor, mat2: Tensor):  # noqa: F821
 
 
 @operation(out=True)
-def bmm(input: Tensor, mat2: Tensor):  # noqa: F821
+def bmm(input: Tensor, mat2: Tensor):
     """The products of matrices, batch by batch."""
     if input.ndim != 3 or mat2.ndim != 3:
         raise RuntimeError("batch1 must be a 3D tensor" if input.ndim != 3
@@ -100,7 +100,7 @@ def bmm(input: Tensor, mat2: Tensor):  # noqa: F821
 
 
 @operation(out=True)
-def mv(input: Tensor, vec: Tensor):  # noqa: F821
+def mv(input: Tensor, vec: Tensor):
     """A matrix times a vector."""
     if input.ndim != 2 or vec.ndim != 1:
         raise RuntimeError("vector + matrix @ vector expected, got "
@@ -109,7 +109,7 @@ def mv(input: Tensor, vec: Tensor):  # noqa: F821
 
 
 @operation(out=True)
-def dot(input: Tensor, tensor: Tensor):  # noqa: F821
+def dot(input: Tensor, tensor: Tensor):
     """The sum of the products of two vectors."""
     if input.ndim != 1 or tensor.ndim != 1:
         raise RuntimeError(f"1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors")
@@ -117,7 +117,7 @@ def dot(input: Tensor, tensor: Tensor):  # noqa: F821
 
 
 @operation(out=True, aliases=("ger",))
-def outer(input: Tensor, vec2: Tensor):  # noqa: F821
+def outer(input: Tensor, vec2: Tensor):
     """All products of an element of one vector with an element of the other."""
     if input.ndim != 1 or vec2.ndim != 1:
         raise RuntimeError(f"outer: Expected 1-D argument {'self' if input.ndim != 1 else 'vec2'}"
@@ -140,8 +140,8 @@ def _scaled_sum(input, found, beta, alpha):
 
 
 @operation(inplace=True, out=True)
-def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1,  # noqa: F821
-          alpha: Number = 1):  # noqa: F821
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1,
+          alpha: Number = 1):
     """beta * input + alpha * mat1 @ mat2."""
     _check_types(mat1, mat2)
     if mat1.shape[1] != mat2.shape[0]:
@@ -150,30 +150,30 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1,  # noq
 
 
 @operation(inplace=True, out=True)
-def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1,  # noqa: F821
-          alpha: Number = 1):  # noqa: F821
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1,
+          alpha: Number = 1):
     """beta * input + alpha * mat @ vec."""
     return _scaled_sum(input, matmul_node(mat, vec), beta, alpha)
 
 
 @operation(inplace=True, out=True)
-def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1,  # noqa: F821
-           alpha: Number = 1):  # noqa: F821
+def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1,
+           alpha: Number = 1):
     """beta * input + alpha * the sum of batch1 @ batch2 over the batch."""
     found = product(batch1, batch2, (0, 2), (0, 1))
     return _scaled_sum(input, found, beta, alpha)
 
 
 @operation(inplace=True, out=True)
-def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1,  # noqa: F821
-            alpha: Number = 1):  # noqa: F821
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1,
+            alpha: Number = 1):
     """beta * input + alpha * batch1 @ batch2."""
     return _scaled_sum(input, matmul_node(batch1, batch2), beta, alpha)
 
 
 @operation(inplace=True, out=True)
-def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1,  # noqa: F821
-         alpha: Number = 1):  # noqa: F821
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1,
+         alpha: Number = 1):
     """beta * input + alpha * outer(vec1, vec2)."""
     a = p.reshape(vec1, shape=(vec1.shape[0], 1))
     a, b = operands(a, p.reshape(vec2, shape=(1, vec2.shape[0])))
@@ -181,7 +181,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1,  # noqa
 
 
 @operation("_tensordot", namespace="_private")
-def tensordot(a: Tensor, b: Tensor, dims_a: tuple, dims_b: tuple):  # noqa: F821
+def tensordot(a: Tensor, b: Tensor, dims_a: tuple, dims_b: tuple):
     """The contraction over dims_a of a and dims_b of b."""
     dims_a = tuple(d % a.ndim for d in dims_a)
     dims_b = tuple(d % b.ndim for d in dims_b)
@@ -203,7 +203,7 @@ def tensordot(a: Tensor, b: Tensor, dims_a: tuple, dims_b: tuple):  # noqa: F821
 
 
 @operation("_einsum", namespace="_private")
-def einsum(equation: str, tensors: Tensors):  # noqa: F821
+def einsum(equation: str, tensors: Tensors):
     """Sums of products of elements named by index letters."""
     return einsum_node(equation, tensors)
 

@@ -59,7 +59,7 @@ def _checked(index: Node, extent: int) -> Node:
 
 
 @operation("_index", namespace="_private")
-def index_read(input: Tensor, indices: Tensors, positions: tuple):  # noqa: F821
+def index_read(input: Tensor, indices: Tensors, positions: tuple):
     """input at index tensors that stand at `positions`."""
     x, order, first = _split_index(input, positions, indices)
     if len(positions) == 1:
@@ -72,8 +72,8 @@ def index_read(input: Tensor, indices: Tensors, positions: tuple):  # noqa: F821
 
 
 @operation("_index_put", namespace="_private")
-def index_write(input: Tensor, values: Tensor | Number, indices: Tensors,  # noqa: F821
-                positions: tuple, accumulate: bool = False):  # noqa: F821
+def index_write(input: Tensor, values: Tensor | Number, indices: Tensors,
+                positions: tuple, accumulate: bool = False):
     """input with values written at index tensors."""
     x, order, first = _split_index(input, positions, indices)
     n = len(positions)
@@ -105,7 +105,7 @@ def index_write(input: Tensor, values: Tensor | Number, indices: Tensors,  # noq
 
 
 @operation(out=True)
-def index_select(input: Tensor, dim: int, index: Tensor):  # noqa: F821
+def index_select(input: Tensor, dim: int, index: Tensor):
     """The positions `index` of dimension `dim`."""
     _check_index_type(index, "index_select")
     if index.ndim > 1:
@@ -136,8 +136,8 @@ def _along(input: Node, dim: int, index: Node, source, mode: str, name: str) -> 
 
 
 @operation(inplace=True, out=True)
-def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *,  # noqa: F821
-              alpha: Number = 1):  # noqa: F821
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *,
+              alpha: Number = 1):
     """input with alpha * source added at the positions `index` of dim."""
     if alpha is not None and alpha != 1:
         source = p.mul(source, expand_to(node_of(alpha, source.dtype), source.shape))
@@ -145,13 +145,13 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *,  # noqa
 
 
 @operation(inplace=True, out=True)
-def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor):  # noqa: F821
+def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor):
     """input with source written at the positions `index` of dim."""
     return _along(input, dim, index, source, "set", "index_copy")
 
 
 @operation(inplace=True)
-def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number):  # noqa: F821
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number):
     """input with the positions `index` of dim set to a number."""
     value = node_of(value)
     if value.ndim:
@@ -166,7 +166,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number): 
 
 
 @operation(out=True)
-def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False):  # noqa: F821
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False):
     """input at index along dim: out[i][j] = input[index[i][j]][j] for dim = 0."""
     if sparse_grad:
         raise NotImplementedError("gather: sparse_grad=True is not supported: there are no sparse "
@@ -226,8 +226,8 @@ _MODES = {None: "set", "add": "add", "multiply": "mul", "sum": "add", "prod": "m
 
 
 @operation("_scatter", namespace="_private")
-def scatter_op(input: Tensor, dim: int, index: Tensor, src: Tensor | Number,  # noqa: F821
-               reduce: str = None):  # noqa: F821
+def scatter_op(input: Tensor, dim: int, index: Tensor, src: Tensor | Number,
+               reduce: str = None):
     """input with src written (or combined) at index along dim."""
     if reduce not in _MODES:
         raise RuntimeError("reduce argument must be either add or multiply.")
@@ -235,13 +235,13 @@ def scatter_op(input: Tensor, dim: int, index: Tensor, src: Tensor | Number,  # 
 
 
 @operation(inplace=True, out=True)
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor):  # noqa: F821
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor):
     """input with src added at index along dim."""
     return scatter_node(input, dim, index, src, "add")
 
 
 @operation(inplace=True, out=True)
-def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str,  # noqa: F821
+def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str,
                    *, include_self: bool = True):
     """input combined with src at index along dim: sum, prod, mean, amax or amin."""
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
@@ -267,14 +267,14 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
 
 
 @operation(out=True)
-def take(input: Tensor, index: Tensor):  # noqa: F821
+def take(input: Tensor, index: Tensor):
     """Elements of the flattened input."""
     flat = p.reshape(input, shape=(input.numel,))
     return p.take(flat, wrap_index(index, input.numel), dim=0, message="")
 
 
 @operation(out=True)
-def take_along_dim(input: Tensor, indices: Tensor, dim: int = None):  # noqa: F821
+def take_along_dim(input: Tensor, indices: Tensor, dim: int = None):
     """gather with broadcasting; over the flattened input if dim is None."""
     if dim is None:
         flat = p.reshape(input, shape=(input.numel,))
@@ -290,7 +290,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int = None):  # noqa: F8
 
 
 @operation("_masked_scatter", namespace="_private")
-def masked_scatter(input: Tensor, mask: Tensor, source: Tensor):  # noqa: F821
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor):
     """input with the elements where mask holds taken from source in order."""
     shape = broadcast_shapes(input.shape, mask.shape)
     x, mask = expand_to(input, shape), expand_to(mask, shape)

@@ -53,7 +53,7 @@ _FLOAT_UNARY = {
 def _declare_float_unary(name, aliases, description):
     primitive = getattr(p, name)
 
-    def body(input: Tensor):  # noqa: F821
+    def body(input: Tensor):
         return primitive(to_float(input))
 
     body.__name__ = name
@@ -66,7 +66,7 @@ for _name, (_aliases, _description) in _FLOAT_UNARY.items():
 
 
 @operation(inplace=True, out=True, aliases=("negative",))
-def neg(input: Tensor):  # noqa: F821
+def neg(input: Tensor):
     """-x."""
     if input.dtype is dtypes.bool_:
         raise RuntimeError("Negation, the `-` operator, on a bool tensor is not supported. If you "
@@ -76,7 +76,7 @@ def neg(input: Tensor):  # noqa: F821
 
 
 @operation(method=True)
-def positive(input: Tensor):  # noqa: F821
+def positive(input: Tensor):
     """x itself."""
     if input.dtype is dtypes.bool_:
         raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
@@ -84,7 +84,7 @@ def positive(input: Tensor):  # noqa: F821
 
 
 @operation(inplace=True, out=True, aliases=("absolute",))
-def abs(input: Tensor):  # noqa: F821
+def abs(input: Tensor):
     """|x|."""
     return p.abs(input)
 
@@ -92,7 +92,7 @@ def abs(input: Tensor):  # noqa: F821
 def _declare_rounding(name, description):
     primitive = getattr(p, name)
 
-    def body(input: Tensor):  # noqa: F821
+    def body(input: Tensor):
         return primitive(input) if input.dtype.category > 1 else p.reshape(input,
                                                                            shape=input.shape)
 
@@ -108,7 +108,7 @@ for _name, _description in (("floor", "The largest integer that is not greater."
 
 
 @operation("round", inplace=True, out=True)
-def round_(input: Tensor, *, decimals: int = 0):  # noqa: F821
+def round_(input: Tensor, *, decimals: int = 0):
     """The nearest integer, halves to even; or the nearest multiple of 10**-decimals."""
     if input.dtype.category < 2:
         return p.reshape(input, shape=input.shape)
@@ -121,19 +121,19 @@ def round_(input: Tensor, *, decimals: int = 0):  # noqa: F821
 
 
 @operation(inplace=True, out=True)
-def frac(input: Tensor):  # noqa: F821
+def frac(input: Tensor):
     """x - trunc(x)."""
     return p.sub(input, p.trunc(input))
 
 
 @operation(inplace=True, out=True)
-def sign(input: Tensor):  # noqa: F821
+def sign(input: Tensor):
     """-1, 0 or 1."""
     return p.reshape(input, shape=input.shape) if input.dtype is dtypes.bool_ else p.sign(input)
 
 
 @operation(inplace=True)
-def relu(input: Tensor):  # noqa: F821
+def relu(input: Tensor):
     """max(x, 0)."""
     if input.dtype.category in (0, 3):
         raise NotImplementedError(f'"clamp_min" not implemented for \'{input.dtype.legacy_name}\'')
@@ -141,7 +141,7 @@ def relu(input: Tensor):  # noqa: F821
 
 
 @operation(inplace=True, out=True)
-def sgn(input: Tensor):  # noqa: F821
+def sgn(input: Tensor):
     """sign(x); x / |x| for complex numbers."""
     if not input.dtype.is_complex:
         return p.sign(input)
@@ -151,13 +151,13 @@ def sgn(input: Tensor):  # noqa: F821
 
 
 @operation(inplace=True, out=True)
-def square(input: Tensor):  # noqa: F821
+def square(input: Tensor):
     """x * x."""
     return p.mul(input, input)
 
 
 @operation(inplace=True, out=True, aliases=("special_logit",))
-def logit(input: Tensor, eps: float = None):  # noqa: F821
+def logit(input: Tensor, eps: float = None):
     """log(x / (1 - x)), x clamped to [eps, 1 - eps] first if eps is given."""
     x = to_float(input)
     if eps is not None:
@@ -166,21 +166,21 @@ def logit(input: Tensor, eps: float = None):  # noqa: F821
 
 
 @operation(inplace=True, out=True)
-def deg2rad(input: Tensor):  # noqa: F821
+def deg2rad(input: Tensor):
     """Degrees as radians."""
     x = to_float(input)
     return p.mul(x, full_like(x, math.pi / 180))
 
 
 @operation(inplace=True, out=True)
-def rad2deg(input: Tensor):  # noqa: F821
+def rad2deg(input: Tensor):
     """Radians as degrees."""
     x = to_float(input)
     return p.mul(x, full_like(x, 180 / math.pi))
 
 
 @operation(inplace=True, out=True, aliases=("special_sinc",))
-def sinc(input: Tensor):  # noqa: F821
+def sinc(input: Tensor):
     """sin(pi x) / (pi x), 1 at 0."""
     x = to_float(input)
     scaled = p.mul(x, full_like(x, math.pi))
@@ -190,38 +190,38 @@ def sinc(input: Tensor):  # noqa: F821
 
 
 @operation()
-def angle(input: Tensor):  # noqa: F821
+def angle(input: Tensor):
     """The argument of complex numbers; 0 or pi for real ones."""
     return p.angle(to_float(input))
 
 
 @operation("conj_physical", inplace=True, out=True)
-def conj_physical(input: Tensor):  # noqa: F821
+def conj_physical(input: Tensor):
     """The complex conjugate."""
     return p.conj(input) if input.dtype.is_complex else p.reshape(input, shape=input.shape)
 
 
 @operation()
-def conj(input: Tensor):  # noqa: F821
+def conj(input: Tensor):
     """The complex conjugate."""
     return p.conj(input) if input.dtype.is_complex else p.reshape(input, shape=input.shape)
 
 
 @operation("complex", method=False)
-def complex_(real: Tensor, imag: Tensor):  # noqa: F821
+def complex_(real: Tensor, imag: Tensor):
     """Complex numbers of their real and imaginary parts."""
     return p.complex(*broadcast(real, imag))
 
 
 @operation(method=False)
-def polar(abs: Tensor, angle: Tensor):  # noqa: F821
+def polar(abs: Tensor, angle: Tensor):
     """Complex numbers of their absolute values and angles."""
     size, turn = broadcast(abs, angle)
     return p.complex(p.mul(size, p.cos(turn)), p.mul(size, p.sin(turn)))
 
 
 @operation(inplace=True, out=True)
-def nan_to_num(input: Tensor, nan: float = None, posinf: float = None,  # noqa: F821
+def nan_to_num(input: Tensor, nan: float = None, posinf: float = None,
                neginf: float = None):
     """NaN and infinities replaced by numbers (0 and the extremes by default)."""
     if input.dtype.category != 2:
@@ -243,19 +243,19 @@ def _false(input: Node) -> Node:
 
 
 @operation()
-def isnan(input: Tensor):  # noqa: F821
+def isnan(input: Tensor):
     """Whether elements are NaN."""
     return p.isnan(input) if input.dtype.category > 1 else _false(input)
 
 
 @operation()
-def isinf(input: Tensor):  # noqa: F821
+def isinf(input: Tensor):
     """Whether elements are infinite."""
     return p.isinf(input) if input.dtype.category > 1 else _false(input)
 
 
 @operation()
-def isfinite(input: Tensor):  # noqa: F821
+def isfinite(input: Tensor):
     """Whether elements are neither infinite nor NaN."""
     if input.dtype.category < 2:
         return p.logical_not(_false(input))
@@ -263,19 +263,19 @@ def isfinite(input: Tensor):  # noqa: F821
 
 
 @operation()
-def isposinf(input: Tensor):  # noqa: F821
+def isposinf(input: Tensor):
     """Whether elements are plus infinity."""
     return p.eq(input, full_like(input, math.inf)) if input.dtype.category > 1 else _false(input)
 
 
 @operation()
-def isneginf(input: Tensor):  # noqa: F821
+def isneginf(input: Tensor):
     """Whether elements are minus infinity."""
     return p.eq(input, full_like(input, -math.inf)) if input.dtype.category > 1 else _false(input)
 
 
 @operation()
-def isreal(input: Tensor):  # noqa: F821
+def isreal(input: Tensor):
     """Whether the imaginary part is zero."""
     if not input.dtype.is_complex:
         return p.logical_not(_false(input))
@@ -284,7 +284,7 @@ def isreal(input: Tensor):  # noqa: F821
 
 
 @operation()
-def signbit(input: Tensor):  # noqa: F821
+def signbit(input: Tensor):
     """Whether the sign bit is set."""
     return p.signbit(input)
 
@@ -293,7 +293,7 @@ def signbit(input: Tensor):  # noqa: F821
 
 
 @operation(inplace=True, out=True)
-def add(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1):  # noqa: F821
+def add(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1):
     """input + alpha * other."""
     a, b = operands(input, other)
     if alpha is not None and alpha != 1:
@@ -311,7 +311,7 @@ def _check_alpha(alpha, dtype):
 
 
 @operation(inplace=True, out=True, aliases=("subtract",))
-def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1):  # noqa: F821
+def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1):
     """input - alpha * other."""
     a, b = operands(input, other)
     if a.dtype is dtypes.bool_:
@@ -324,7 +324,7 @@ def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1):  
 
 
 @operation(method=False)
-def rsub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1):  # noqa: F821
+def rsub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1):
     """other - alpha * input."""
     a, b = operands(input, other)
     if alpha is not None and alpha != 1:
@@ -333,14 +333,14 @@ def rsub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1): 
 
 
 @operation(inplace=True, out=True, aliases=("multiply",))
-def mul(input: Tensor | Number, other: Tensor | Number):  # noqa: F821
+def mul(input: Tensor | Number, other: Tensor | Number):
     """input * other."""
     a, b = operands(input, other)
     return p.bitwise_and(a, b) if a.dtype is dtypes.bool_ else p.mul(a, b)
 
 
 @operation(inplace=True, out=True, aliases=("divide", "true_divide"))
-def div(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: str = None):  # noqa: F821
+def div(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: str = None):
     """input / other; rounding_mode "trunc" or "floor" rounds the quotient."""
     kind = result_dtype(input, other)
     if rounding_mode is None:
@@ -354,32 +354,32 @@ def div(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: str = 
 
 
 @operation(inplace=True, out=True)
-def floor_divide(input: Tensor | Number, other: Tensor | Number):  # noqa: F821
+def floor_divide(input: Tensor | Number, other: Tensor | Number):
     """floor(input / other)."""
     return p.floor_divide(*operands(input, other))
 
 
 @operation(inplace=True, out=True)
-def remainder(input: Tensor | Number, other: Tensor | Number):  # noqa: F821
+def remainder(input: Tensor | Number, other: Tensor | Number):
     """input - other * floor(input / other), with the divisor's sign."""
     return p.remainder(*operands(input, other))
 
 
 @operation(inplace=True, out=True)
-def fmod(input: Tensor, other: Tensor | Number):  # noqa: F821
+def fmod(input: Tensor, other: Tensor | Number):
     """input - other * trunc(input / other), with the dividend's sign."""
     return p.fmod(*operands(input, other))
 
 
 @operation("pow", inplace=True, out=True)
-def pow_(input: Tensor | Number, exponent: Tensor | Number):  # noqa: F821
+def pow_(input: Tensor | Number, exponent: Tensor | Number):
     """input to the power of exponent."""
     a, b = operands(input, exponent)
     return p.pow(a, b)
 
 
 @operation("_pow_static", namespace="_private")
-def pow_static(input: Tensor, exponent: int):  # noqa: F821
+def pow_static(input: Tensor, exponent: int):
     """input to a small whole power, by multiplication."""
     kind = result_dtype(input, node_of(exponent))
     x = cast(input, kind)
@@ -395,7 +395,7 @@ def pow_static(input: Tensor, exponent: int):  # noqa: F821
 
 
 @operation(inplace=True, out=True)
-def float_power(input: Tensor | Number, exponent: Tensor | Number):  # noqa: F821
+def float_power(input: Tensor | Number, exponent: Tensor | Number):
     """pow in float64."""
     kind = result_dtype(input, exponent)
     kind = dtypes.complex128 if kind.is_complex else dtypes.float64
@@ -406,7 +406,7 @@ def _declare_binary(name, primitive_name, description, aliases=(), floating=Fals
                     inplace=True):
     primitive = getattr(p, primitive_name)
 
-    def body(input: Tensor, other: Tensor | Number):  # noqa: F821
+    def body(input: Tensor, other: Tensor | Number):
         kind = result_dtype(input, other)
         if floating and kind.category < 2:
             kind = default_dtype()
@@ -432,7 +432,7 @@ for _row in (
 
 
 @operation(out=True)
-def fmax(input: Tensor, other: Tensor | Number):  # noqa: F821
+def fmax(input: Tensor, other: Tensor | Number):
     """The larger of two elements; a number rather than NaN."""
     a, b = operands(input, other)
     if a.dtype.category < 2:
@@ -441,7 +441,7 @@ def fmax(input: Tensor, other: Tensor | Number):  # noqa: F821
 
 
 @operation(out=True)
-def fmin(input: Tensor, other: Tensor | Number):  # noqa: F821
+def fmin(input: Tensor, other: Tensor | Number):
     """The smaller of two elements; a number rather than NaN."""
     a, b = operands(input, other)
     if a.dtype.category < 2:
@@ -450,7 +450,7 @@ def fmin(input: Tensor, other: Tensor | Number):  # noqa: F821
 
 
 @operation(inplace=True, out=True)
-def bitwise_not(input: Tensor):  # noqa: F821
+def bitwise_not(input: Tensor):
     """All bits inverted."""
     return p.logical_not(input) if input.dtype is dtypes.bool_ else p.bitwise_not(input)
 
@@ -461,7 +461,7 @@ def bitwise_not(input: Tensor):  # noqa: F821
 def _declare_comparison(name, description, aliases):
     primitive = getattr(p, name)
 
-    def body(input: Tensor, other: Tensor | Number):  # noqa: F821
+    def body(input: Tensor, other: Tensor | Number):
         return primitive(*operands(input, other))
 
     body.__name__, body.__doc__ = name, description
@@ -482,7 +482,7 @@ def truth(node: Node) -> Node:
 def _declare_logical(name, primitive_name, description):
     primitive = getattr(p, primitive_name)
 
-    def body(input: Tensor, other: Tensor):  # noqa: F821
+    def body(input: Tensor, other: Tensor):
         return primitive(*broadcast(truth(input), truth(other)))
 
     body.__name__, body.__doc__ = name, description
@@ -496,13 +496,13 @@ for _row in (("logical_and", "bitwise_and", "Whether both are not zero."),
 
 
 @operation(inplace=True, out=True)
-def logical_not(input: Tensor):  # noqa: F821
+def logical_not(input: Tensor):
     """Whether elements are zero."""
     return p.logical_not(truth(input))
 
 
 @operation()
-def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8,  # noqa: F821
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8,
             equal_nan: bool = False):
     """|input - other| <= atol + rtol * |other|."""
     if input.dtype is not other.dtype:
@@ -524,7 +524,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8
 
 
 @operation("where", method=False, out=True)
-def where_op(condition: Tensor, input: Tensor | Number, other: Tensor | Number):  # noqa: F821
+def where_op(condition: Tensor, input: Tensor | Number, other: Tensor | Number):
     """input where condition holds, other elsewhere."""
     if condition.dtype is dtypes.uint8:
         condition = cast(condition, dtypes.bool_)
@@ -535,8 +535,8 @@ def where_op(condition: Tensor, input: Tensor | Number, other: Tensor | Number):
 
 
 @operation(inplace=True, out=True)
-def clamp(input: Tensor, min: Tensor | Number | None = None,  # noqa: F821
-          max: Tensor | Number | None = None):  # noqa: F821
+def clamp(input: Tensor, min: Tensor | Number | None = None,
+          max: Tensor | Number | None = None):
     """Elements limited to [min, max]."""
     return clamp_node(input, min, max)
 
@@ -559,26 +559,26 @@ def clamp_node(input: Node, low, high) -> Node:
 
 
 @operation(inplace=True, out=True)
-def clamp_min(input: Tensor, min: Tensor | Number):  # noqa: F821
+def clamp_min(input: Tensor, min: Tensor | Number):
     """Elements raised to at least min."""
     return clamp_node(input, min, None)
 
 
 @operation(inplace=True, out=True)
-def clamp_max(input: Tensor, max: Tensor | Number):  # noqa: F821
+def clamp_max(input: Tensor, max: Tensor | Number):
     """Elements lowered to at most max."""
     return clamp_node(input, None, max)
 
 
 @operation(inplace=True, out=True)
-def lerp(input: Tensor, end: Tensor, weight: Tensor | Number):  # noqa: F821
+def lerp(input: Tensor, end: Tensor, weight: Tensor | Number):
     """input + weight * (end - input)."""
     a, b, w = operands(input, end, weight, dtype=input.dtype)
     return p.add(a, p.mul(w, p.sub(b, a)))
 
 
 @operation(inplace=True, out=True)
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1):  # noqa: F821
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1):
     """input + value * tensor1 * tensor2."""
     a, b, c = operands(input, tensor1, tensor2)
     scaled = p.mul(expand_to(node_of(value, a.dtype), a.shape), b)
@@ -586,7 +586,7 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 
 
 
 @operation(inplace=True, out=True)
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1):  # noqa: F821
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1):
     """input + value * tensor1 / tensor2."""
     a, b, c = operands(input, tensor1, tensor2)
     if a.dtype.category < 2:
@@ -597,7 +597,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 
 
 
 @operation(inplace=True, out=True)
-def xlogy(input: Tensor, other: Tensor | Number):  # noqa: F821
+def xlogy(input: Tensor, other: Tensor | Number):
     """input * log(other), 0 where input is 0."""
     a, b = operands(to_float(input), other)
     zero = p.bitwise_and(p.eq(a, full_like(a, 0)), p.logical_not(p.isnan(b)))
@@ -606,7 +606,7 @@ def xlogy(input: Tensor, other: Tensor | Number):  # noqa: F821
 
 
 @operation(out=True)
-def logaddexp(input: Tensor, other: Tensor):  # noqa: F821
+def logaddexp(input: Tensor, other: Tensor):
     """log(exp(input) + exp(other)), without overflow."""
     a, b = operands(input, other)
     high, low = p.maximum(a, b), p.minimum(a, b)
@@ -616,7 +616,7 @@ def logaddexp(input: Tensor, other: Tensor):  # noqa: F821
 
 
 @operation(inplace=True, out=True)
-def heaviside(input: Tensor, values: Tensor):  # noqa: F821
+def heaviside(input: Tensor, values: Tensor):
     """0 below zero, values at zero, 1 above."""
     a, b = operands(input, values)
     zero, one = full_like(a, 0), full_like(a, 1)
@@ -624,7 +624,7 @@ def heaviside(input: Tensor, values: Tensor):  # noqa: F821
 
 
 @operation(inplace=True)
-def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number):  # noqa: F821
+def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number):
     """input with the elements where mask holds set to value."""
     if mask.dtype is not dtypes.bool_:
         raise RuntimeError("masked_fill_ only supports boolean masks, but got mask with dtype "
@@ -635,19 +635,19 @@ def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number):  # noqa: F
 
 
 @operation("to_dtype", namespace="_private")
-def to_dtype(input: Tensor, dtype: dtype):  # noqa: F821
+def to_dtype(input: Tensor, dtype: dtype):
     """The elements as another type."""
     return p.cast(input, dtype=dtype) if input.dtype.category < 3 or dtype.category == 3 \
         else cast(input, dtype)
 
 
 @operation()
-def clone(input: Tensor, *, memory_format: object = None):  # noqa: F821
+def clone(input: Tensor, *, memory_format: object = None):
     """A copy with memory of its own."""
     return p.reshape(input, shape=input.shape)
 
 
 @operation("_result_probe", namespace="_private", method=False)
-def result_probe(a: Tensor | Number, b: Tensor | Number):  # noqa: F821
+def result_probe(a: Tensor | Number, b: Tensor | Number):
     """Something of the result type of two operands."""
     return node_of(0, result_dtype(a, b))

@@ -39,15 +39,15 @@ def _summable(input: Node, dtype) -> Node:
 
 
 @operation("sum", out=True)
-def sum_(input: Tensor, dim: tuple = None, keepdim: bool = False, *,  # noqa: F821
-         dtype: dtype = None):  # noqa: F821
+def sum_(input: Tensor, dim: tuple = None, keepdim: bool = False, *,
+         dtype: dtype = None):
     """The sum over dim (all dimensions by default)."""
     return reduced(p.reduce_sum, _summable(input, dtype), dim, keepdim)
 
 
 @operation(out=True)
-def nansum(input: Tensor, dim: tuple = None, keepdim: bool = False, *,  # noqa: F821
-           dtype: dtype = None):  # noqa: F821
+def nansum(input: Tensor, dim: tuple = None, keepdim: bool = False, *,
+           dtype: dtype = None):
     """The sum, NaN counted as 0."""
     x = _summable(input, dtype)
     if x.dtype.category == 2:
@@ -56,8 +56,8 @@ def nansum(input: Tensor, dim: tuple = None, keepdim: bool = False, *,  # noqa: 
 
 
 @operation("mean", out=True)
-def mean_(input: Tensor, dim: tuple = None, keepdim: bool = False, *,  # noqa: F821
-          dtype: dtype = None):  # noqa: F821
+def mean_(input: Tensor, dim: tuple = None, keepdim: bool = False, *,
+          dtype: dtype = None):
     """The arithmetic mean over dim."""
     x = input if dtype is None else cast(input, dtype)
     if x.dtype.category < 2:
@@ -77,8 +77,8 @@ def count(input: Node, dim) -> int:
 
 
 @operation(out=True)
-def nanmean(input: Tensor, dim: tuple = None, keepdim: bool = False, *,  # noqa: F821
-            dtype: dtype = None):  # noqa: F821
+def nanmean(input: Tensor, dim: tuple = None, keepdim: bool = False, *,
+            dtype: dtype = None):
     """The mean of the elements that are not NaN."""
     x = input if dtype is None else cast(input, dtype)
     missing = p.isnan(x)
@@ -88,8 +88,8 @@ def nanmean(input: Tensor, dim: tuple = None, keepdim: bool = False, *,  # noqa:
 
 
 @operation(out=True)
-def prod(input: Tensor, dim: int = None, keepdim: bool = False, *,  # noqa: F821
-         dtype: dtype = None):  # noqa: F821
+def prod(input: Tensor, dim: int = None, keepdim: bool = False, *,
+         dtype: dtype = None):
     """The product over dim."""
     return reduced(p.reduce_prod, _summable(input, dtype), dim, keepdim)
 
@@ -124,7 +124,7 @@ def _dim_or_unbiased(dim, unbiased):
 
 
 @operation(out=True)
-def var(input: Tensor, dim: tuple = None, unbiased: bool = None,  # noqa: F821
+def var(input: Tensor, dim: tuple = None, unbiased: bool = None,
         keepdim: bool = False, *, correction: int = None):
     """The variance over dim, with n - correction in the denominator (1 by default)."""
     dim, unbiased = _dim_or_unbiased(dim, unbiased)
@@ -132,7 +132,7 @@ def var(input: Tensor, dim: tuple = None, unbiased: bool = None,  # noqa: F821
 
 
 @operation(out=True)
-def std(input: Tensor, dim: tuple = None, unbiased: bool = None,  # noqa: F821
+def std(input: Tensor, dim: tuple = None, unbiased: bool = None,
         keepdim: bool = False, *, correction: int = None):
     """The standard deviation over dim."""
     dim, unbiased = _dim_or_unbiased(dim, unbiased)
@@ -149,7 +149,7 @@ def _mean(input, dim, keepdim):
 
 
 @operation(method=False)
-def var_mean(input: Tensor, dim: tuple = None, unbiased: bool = None,  # noqa: F821
+def var_mean(input: Tensor, dim: tuple = None, unbiased: bool = None,
              keepdim: bool = False, *, correction: int = None):
     """Variance and mean."""
     dim, unbiased = _dim_or_unbiased(dim, unbiased)
@@ -158,7 +158,7 @@ def var_mean(input: Tensor, dim: tuple = None, unbiased: bool = None,  # noqa: F
 
 
 @operation(method=False)
-def std_mean(input: Tensor, dim: tuple = None, unbiased: bool = None,  # noqa: F821
+def std_mean(input: Tensor, dim: tuple = None, unbiased: bool = None,
              keepdim: bool = False, *, correction: int = None):
     """Standard deviation and mean."""
     dim, unbiased = _dim_or_unbiased(dim, unbiased)
@@ -170,21 +170,21 @@ def std_mean(input: Tensor, dim: tuple = None, unbiased: bool = None,  # noqa: F
 
 
 @operation("all", out=True)
-def all_(input: Tensor, dim: tuple = None, keepdim: bool = False):  # noqa: F821
+def all_(input: Tensor, dim: tuple = None, keepdim: bool = False):
     """Whether all elements are not zero."""
     out = reduced(p.reduce_all, truth(input), dim, keepdim)
     return cast(out, dtypes.uint8) if input.dtype is dtypes.uint8 else out
 
 
 @operation("any", out=True)
-def any_(input: Tensor, dim: tuple = None, keepdim: bool = False):  # noqa: F821
+def any_(input: Tensor, dim: tuple = None, keepdim: bool = False):
     """Whether any element is not zero."""
     out = reduced(p.reduce_any, truth(input), dim, keepdim)
     return cast(out, dtypes.uint8) if input.dtype is dtypes.uint8 else out
 
 
 @operation(out=True)
-def count_nonzero(input: Tensor, dim: tuple = None):  # noqa: F821
+def count_nonzero(input: Tensor, dim: tuple = None):
     """How many elements are not zero."""
     return reduced(p.reduce_sum, cast(truth(input), dtypes.int64), dim, False)
 
@@ -204,7 +204,7 @@ def _check_not_empty(input: Node, dim, name: str) -> None:
 def _declare_extreme(name, description):
     primitive = getattr(p, f"reduce_{name[1:]}")
 
-    def body(input: Tensor, dim: tuple = None, keepdim: bool = False):  # noqa: F821
+    def body(input: Tensor, dim: tuple = None, keepdim: bool = False):
         _check_not_empty(input, dim, name)
         return reduced(primitive, input, dim, keepdim)
 
@@ -217,7 +217,7 @@ _declare_extreme("amin", "The smallest element over dim; the gradient is shared 
 
 
 @operation()
-def aminmax(input: Tensor, *, dim: int = None, keepdim: bool = False):  # noqa: F821
+def aminmax(input: Tensor, *, dim: int = None, keepdim: bool = False):
     """The smallest and the largest element."""
     out = results("aminmax", "min max")
     return out((reduced(p.reduce_min, input, dim, keepdim),
@@ -240,13 +240,13 @@ def arg_extreme(primitive, input: Node, dim, keepdim: bool, name: str) -> Node:
 
 
 @operation(out=True)
-def argmax(input: Tensor, dim: int = None, keepdim: bool = False):  # noqa: F821
+def argmax(input: Tensor, dim: int = None, keepdim: bool = False):
     """The index of the first largest element."""
     return arg_extreme(p.argmax, input, dim, keepdim, "argmax")
 
 
 @operation(out=True)
-def argmin(input: Tensor, dim: int = None, keepdim: bool = False):  # noqa: F821
+def argmin(input: Tensor, dim: int = None, keepdim: bool = False):
     """The index of the first smallest element."""
     return arg_extreme(p.argmin, input, dim, keepdim, "argmin")
 
@@ -273,13 +273,13 @@ def extreme_along(name: str, input: Node, dim: int, keepdim: bool):
 
 
 @operation("_max_dim", namespace="_private")
-def max_dim(input: Tensor, dim: int, keepdim: bool = False):  # noqa: F821
+def max_dim(input: Tensor, dim: int, keepdim: bool = False):
     """The largest elements along dim and their indices."""
     return extreme_along("max", input, dim, keepdim)
 
 
 @operation("_min_dim", namespace="_private")
-def min_dim(input: Tensor, dim: int, keepdim: bool = False):  # noqa: F821
+def min_dim(input: Tensor, dim: int, keepdim: bool = False):
     """The smallest elements along dim and their indices."""
     return extreme_along("min", input, dim, keepdim)
 
@@ -296,26 +296,26 @@ def sort_node(input: Node, dim: int, descending: bool):
 
 
 @operation("sort", out=True)
-def sort_(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False):  # noqa: F821
+def sort_(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False):
     """Sorted elements along dim and the indices that sort (stable)."""
     return Extremes["sort"](sort_node(input, dim, descending))
 
 
 @operation()
-def argsort(input: Tensor, dim: int = -1, descending: bool = False,  # noqa: F821
+def argsort(input: Tensor, dim: int = -1, descending: bool = False,
             stable: bool = False):
     """The indices that sort along dim."""
     return sort_node(input, dim, descending)[1]
 
 
 @operation("msort", method=True)
-def msort(input: Tensor):  # noqa: F821
+def msort(input: Tensor):
     """Sorted along the first dimension."""
     return sort_node(input, 0, False)[0]
 
 
 @operation(out=True)
-def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True,  # noqa: F821
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True,
          sorted: bool = True):
     """The k largest (or smallest) elements along dim, and their indices."""
     from ..graph.primitives.movement import slice_dim
@@ -330,7 +330,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True,  # noqa: F8
 
 
 @operation(out=True)
-def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False):  # noqa: F821
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False):
     """The k-th smallest element along dim, and its index."""
     return rank_along("kthvalue", input, k - 1, dim, keepdim)
 
@@ -351,14 +351,14 @@ def rank_along(name: str, input: Node, rank: int, dim: int, keepdim: bool):
 
 
 @operation("_median_dim", namespace="_private")
-def median_dim(input: Tensor, dim: int, keepdim: bool = False):  # noqa: F821
+def median_dim(input: Tensor, dim: int, keepdim: bool = False):
     """The lower median along dim, and its index."""
     extent = input.shape[normalise_dim(dim, input.ndim)] if input.ndim else 1
     return rank_along("median", input, (extent - 1) // 2, dim, keepdim)
 
 
 @operation("_median_all", namespace="_private")
-def median_all(input: Tensor):  # noqa: F821
+def median_all(input: Tensor):
     """The lower median of all elements."""
     flat = p.reshape(input, shape=(input.numel,))
     return rank_along("median", flat, (input.numel - 1) // 2, 0, False)[0]
@@ -370,7 +370,7 @@ def median_all(input: Tensor):  # noqa: F821
 def _declare_scan(name, description):
     primitive = getattr(p, name)
 
-    def body(input: Tensor, dim: int, *, dtype: dtype = None):  # noqa: F821
+    def body(input: Tensor, dim: int, *, dtype: dtype = None):
         x = _summable(input, dtype)
         if x.ndim == 0:
             return p.reshape(x, shape=())
@@ -416,13 +416,13 @@ def log_softmax_node(input: Node, dim: int) -> Node:
 
 
 @operation("softmax")
-def softmax(input: Tensor, dim: int, dtype: dtype = None):  # noqa: F821
+def softmax(input: Tensor, dim: int, dtype: dtype = None):
     """exp(x) / sum(exp(x)) along dim."""
     return softmax_node(_floating(input, dtype, "softmax"), dim)
 
 
 @operation("log_softmax")
-def log_softmax(input: Tensor, dim: int, dtype: dtype = None):  # noqa: F821
+def log_softmax(input: Tensor, dim: int, dtype: dtype = None):
     """log(softmax(x)) along dim."""
     return log_softmax_node(_floating(input, dtype, "log_softmax"), dim)
 
@@ -436,7 +436,7 @@ def _floating(input: Node, dtype, name: str) -> Node:
 
 
 @operation(out=True)
-def logsumexp(input: Tensor, dim: tuple, keepdim: bool = False):  # noqa: F821
+def logsumexp(input: Tensor, dim: tuple, keepdim: bool = False):
     """log(sum(exp(x))) over dim, without overflow."""
     x = to_float(input)
     dims = normalise_dims(dim, x.ndim)
@@ -481,8 +481,8 @@ def safe_root(total: Node) -> Node:
 
 
 @operation("_norm", namespace="_private")
-def norm(input: Tensor, order: float, dim: tuple = None, keepdim: bool = False,  # noqa: F821
-         dtype: dtype = None):  # noqa: F821
+def norm(input: Tensor, order: float, dim: tuple = None, keepdim: bool = False,
+         dtype: dtype = None):
     """The vector norm."""
     x = input if dtype is None else cast(input, dtype)
     return norm_node(x, order, dim, keepdim)

@@ -39,13 +39,13 @@ def cat_nodes(tensors, dim: int) -> Node:
 
 
 @operation(method=False, out=True, aliases=("concat", "concatenate"))
-def cat(tensors: Tensors, dim: int = 0):  # noqa: F821
+def cat(tensors: Tensors, dim: int = 0):
     """Tensors joined along an existing dimension."""
     return cat_nodes(tensors, dim)
 
 
 @operation(method=False, out=True)
-def stack(tensors: Tensors, dim: int = 0):  # noqa: F821
+def stack(tensors: Tensors, dim: int = 0):
     """Tensors of equal shape joined along a new dimension."""
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
@@ -71,32 +71,32 @@ def _at_least(node: Node, rank: int) -> Node:
 
 
 @operation(method=False, out=True)
-def hstack(tensors: Tensors):  # noqa: F821
+def hstack(tensors: Tensors):
     """Joined along the second dimension (the first of vectors)."""
     tensors = [_at_least(n, 1) for n in tensors]
     return cat_nodes(tensors, 0 if tensors[0].ndim == 1 else 1)
 
 
 @operation(method=False, out=True, aliases=("row_stack",))
-def vstack(tensors: Tensors):  # noqa: F821
+def vstack(tensors: Tensors):
     """Joined along the first dimension, vectors being rows."""
     return cat_nodes([_at_least(n, 2) for n in tensors], 0)
 
 
 @operation(method=False, out=True)
-def dstack(tensors: Tensors):  # noqa: F821
+def dstack(tensors: Tensors):
     """Joined along the third dimension."""
     return cat_nodes([_at_least(n, 3) for n in tensors], 2)
 
 
 @operation(method=False, out=True)
-def column_stack(tensors: Tensors):  # noqa: F821
+def column_stack(tensors: Tensors):
     """Joined as columns."""
     return cat_nodes([p.reshape(n, shape=(n.numel, 1)) if n.ndim < 2 else n for n in tensors], 1)
 
 
 @operation()
-def repeat(input: Tensor, repeats: Ints):  # noqa: F821
+def repeat(input: Tensor, repeats: Ints):
     """The whole tensor repeated along each dimension."""
     if len(repeats) < input.ndim:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of "
@@ -113,13 +113,13 @@ def repeat_node(input: Node, repeats) -> Node:
 
 
 @operation()
-def tile(input: Tensor, dims: Ints):  # noqa: F821
+def tile(input: Tensor, dims: Ints):
     """The whole tensor repeated; missing leading repeats are 1."""
     return repeat_node(input, (1,) * max(0, input.ndim - len(dims)) + tuple(dims))
 
 
 @operation("_repeat_interleave", namespace="_private")
-def repeat_interleave(input: Tensor, repeats: int, dim: int = None):  # noqa: F821
+def repeat_interleave(input: Tensor, repeats: int, dim: int = None):
     """Each element repeated."""
     if dim is None:
         input, dim = p.reshape(input, shape=(input.numel,)), 0
@@ -132,13 +132,13 @@ def repeat_interleave(input: Tensor, repeats: int, dim: int = None):  # noqa: F8
 
 
 @operation()
-def flip(input: Tensor, dims: Ints):  # noqa: F821
+def flip(input: Tensor, dims: Ints):
     """The order of elements reversed along dims."""
     return p.flip(input, dims=normalise_dims(tuple(dims), input.ndim) if dims else ())
 
 
 @operation()
-def fliplr(input: Tensor):  # noqa: F821
+def fliplr(input: Tensor):
     """Columns reversed."""
     if input.ndim < 2:
         raise RuntimeError("Input must be >= 2-d.")
@@ -146,7 +146,7 @@ def fliplr(input: Tensor):  # noqa: F821
 
 
 @operation()
-def flipud(input: Tensor):  # noqa: F821
+def flipud(input: Tensor):
     """Rows reversed."""
     if input.ndim < 1:
         raise RuntimeError("Input must be >= 1-d.")
@@ -154,7 +154,7 @@ def flipud(input: Tensor):  # noqa: F821
 
 
 @operation()
-def rot90(input: Tensor, k: int = 1, dims: tuple = (0, 1)):  # noqa: F821
+def rot90(input: Tensor, k: int = 1, dims: tuple = (0, 1)):
     """Turned by 90 degrees k times from the first towards the second dim."""
     a, b = (normalise_dim(d, input.ndim) for d in dims)
     order = list(range(input.ndim))
@@ -179,7 +179,7 @@ def roll_node(input: Node, shift: int, dim: int) -> Node:
 
 
 @operation()
-def roll(input: Tensor, shifts: tuple, dims: tuple = None):  # noqa: F821
+def roll(input: Tensor, shifts: tuple, dims: tuple = None):
     """Elements moved along dims; those that leave come in at the other end."""
     shifts = (shifts,) if isinstance(shifts, int) else shifts
     if dims is None or dims == ():
@@ -207,13 +207,13 @@ def triangle(input: Node, diagonal: int, lower: bool) -> Node:
 
 
 @operation(inplace=True, out=True)
-def tril(input: Tensor, diagonal: int = 0):  # noqa: F821
+def tril(input: Tensor, diagonal: int = 0):
     """The lower triangle of matrices, zero above."""
     return triangle(input, diagonal, True)
 
 
 @operation(inplace=True, out=True)
-def triu(input: Tensor, diagonal: int = 0):  # noqa: F821
+def triu(input: Tensor, diagonal: int = 0):
     """The upper triangle of matrices, zero below."""
     return triangle(input, diagonal, False)
 
@@ -240,13 +240,13 @@ def embed_diagonal(input: Node, offset: int, dim1: int, dim2: int) -> Node:
 
 
 @operation()
-def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1):  # noqa: F821
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1):
     """Matrices whose diagonal is the last dimension."""
     return embed_diagonal(input, offset, dim1, dim2)
 
 
 @operation(out=True)
-def diag(input: Tensor, diagonal: int = 0):  # noqa: F821
+def diag(input: Tensor, diagonal: int = 0):
     """A vector as a diagonal matrix, or the diagonal of a matrix."""
     if input.ndim == 1:
         return embed_diagonal(input, diagonal, 0, 1)
@@ -257,7 +257,7 @@ def diag(input: Tensor, diagonal: int = 0):  # noqa: F821
 
 
 @operation()
-def trace(input: Tensor):  # noqa: F821
+def trace(input: Tensor):
     """The sum of a matrix's diagonal."""
     if input.ndim != 2:
         raise RuntimeError("trace: expected a matrix, but got tensor with dim " + str(input.ndim))
@@ -269,7 +269,7 @@ def trace(input: Tensor):  # noqa: F821
 
 
 @operation("_constant_pad", namespace="_private")
-def constant_pad(input: Tensor, pad: tuple, value: float = 0.0):  # noqa: F821
+def constant_pad(input: Tensor, pad: tuple, value: float = 0.0):
     """Padding with a number, (low, high) pairs from the last dimension on."""
     low, high = [0] * input.ndim, [0] * input.ndim
     if len(pad) % 2:
@@ -290,7 +290,7 @@ def constant_pad(input: Tensor, pad: tuple, value: float = 0.0):  # noqa: F821
 
 
 @operation("_meshgrid", namespace="_private", method=False)
-def meshgrid(tensors: Tensors, indexing: str):  # noqa: F821
+def meshgrid(tensors: Tensors, indexing: str):
     """Coordinate grids."""
     from .views import _Views
     shape = tuple(n.numel for n in tensors)

@@ -44,19 +44,19 @@ def _reshape(input: Node, shape) -> Node:
 
 
 @operation(view=True)
-def reshape(input: Tensor, shape: Ints):  # noqa: F821
+def reshape(input: Tensor, shape: Ints):
     """The same elements in another shape; one extent may be -1."""
     return _reshape(input, shape)
 
 
 @operation("view", view=True, namespace="_private")
-def view(input: Tensor, size: Ints):  # noqa: F821
+def view(input: Tensor, size: Ints):
     """The same elements in another shape without copying."""
     return _reshape(input, size)
 
 
 @operation(view=True)
-def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1):  # noqa: F821
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1):
     """Dimensions start_dim to end_dim merged into one."""
     if input.ndim == 0:
         return p.reshape(input, shape=(1,))
@@ -70,7 +70,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1):  # noqa: F821
 
 
 @operation(view=True)
-def unflatten(input: Tensor, dim: int, sizes: tuple):  # noqa: F821
+def unflatten(input: Tensor, dim: int, sizes: tuple):
     """One dimension split into several; one of `sizes` may be -1."""
     dim = normalise_dim(dim, input.ndim)
     try:
@@ -82,7 +82,7 @@ def unflatten(input: Tensor, dim: int, sizes: tuple):  # noqa: F821
 
 
 @operation(view=True, inplace=True)
-def squeeze(input: Tensor, dim: tuple = None):  # noqa: F821
+def squeeze(input: Tensor, dim: tuple = None):
     """Dimensions of extent 1 removed: all, or those named."""
     if dim is None:
         shape = tuple(e for e in input.shape if e != 1)
@@ -93,7 +93,7 @@ def squeeze(input: Tensor, dim: tuple = None):  # noqa: F821
 
 
 @operation(view=True, inplace=True)
-def unsqueeze(input: Tensor, dim: int):  # noqa: F821
+def unsqueeze(input: Tensor, dim: int):
     """A dimension of extent 1 inserted before position `dim`."""
     dim = normalise_dim(dim, input.ndim + 1)
     return p.reshape(input, shape=input.shape[:dim] + (1,) + input.shape[dim:])
@@ -103,7 +103,7 @@ def unsqueeze(input: Tensor, dim: int):  # noqa: F821
 
 
 @operation(view=True)
-def permute(input: Tensor, dims: Ints):  # noqa: F821
+def permute(input: Tensor, dims: Ints):
     """The dimensions in another order."""
     if len(dims) != input.ndim:
         raise RuntimeError(
@@ -127,13 +127,13 @@ def _swap(input: Node, dim0: int, dim1: int) -> Node:
 
 
 @operation(view=True, inplace=True, aliases=("swapaxes", "swapdims"))
-def transpose(input: Tensor, dim0: int, dim1: int):  # noqa: F821
+def transpose(input: Tensor, dim0: int, dim1: int):
     """Two dimensions exchanged."""
     return _swap(input, dim0, dim1)
 
 
 @operation(view=True, inplace=True)
-def t(input: Tensor):  # noqa: F821
+def t(input: Tensor):
     """The transpose of a matrix; vectors and scalars as they are."""
     if input.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
@@ -141,7 +141,7 @@ def t(input: Tensor):  # noqa: F821
 
 
 @operation(view=True, aliases=("moveaxis",))
-def movedim(input: Tensor, source: tuple, destination: tuple):  # noqa: F821
+def movedim(input: Tensor, source: tuple, destination: tuple):
     """The dimensions `source` moved to the positions `destination`."""
     source = (source,) if isinstance(source, int) else source
     destination = (destination,) if isinstance(destination, int) else destination
@@ -158,7 +158,7 @@ def movedim(input: Tensor, source: tuple, destination: tuple):  # noqa: F821
 
 
 @operation("mT", view=True, namespace="_private")
-def mT(input: Tensor):  # noqa: F821
+def mT(input: Tensor):
     """The last two dimensions exchanged."""
     if input.ndim < 2:
         raise RuntimeError("tensor.mT is only supported on matrices or batches of matrices. Got "
@@ -167,7 +167,7 @@ def mT(input: Tensor):  # noqa: F821
 
 
 @operation(view=True)
-def adjoint(input: Tensor):  # noqa: F821
+def adjoint(input: Tensor):
     """The conjugate transpose of the last two dimensions."""
     out = _swap(input, -2, -1)
     return p.conj(out) if out.dtype.is_complex else out
@@ -177,7 +177,7 @@ def adjoint(input: Tensor):  # noqa: F821
 
 
 @operation(view=True)
-def expand(input: Tensor, size: Ints):  # noqa: F821
+def expand(input: Tensor, size: Ints):
     """Extents of 1 repeated without copying; -1 keeps an extent."""
     extra = len(size) - input.ndim
     if extra < 0:
@@ -202,7 +202,7 @@ def expand(input: Tensor, size: Ints):  # noqa: F821
 
 
 @operation(view=True)
-def broadcast_to(input: Tensor, size: tuple):  # noqa: F821
+def broadcast_to(input: Tensor, size: tuple):
     """`input` repeated to `size` by broadcasting."""
     return expand_to(input, tuple(size))
 
@@ -211,7 +211,7 @@ def broadcast_to(input: Tensor, size: tuple):  # noqa: F821
 
 
 @operation(view=True)
-def select(input: Tensor, dim: int, index: int):  # noqa: F821
+def select(input: Tensor, dim: int, index: int):
     """One position of a dimension, which disappears."""
     if input.ndim == 0:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
@@ -225,7 +225,7 @@ def select(input: Tensor, dim: int, index: int):  # noqa: F821
 
 
 @operation(view=True)
-def narrow(input: Tensor, dim: int, start: int, length: int):  # noqa: F821
+def narrow(input: Tensor, dim: int, start: int, length: int):
     """`length` positions of a dimension from `start` on."""
     dim = normalise_dim(dim, input.ndim)
     extent = input.shape[dim]
@@ -283,14 +283,14 @@ def slices(input: Node, spec) -> Node:
 
 
 @operation("basic_index", view=True, namespace="_private")
-def basic_index(input: Tensor, spec: tuple):  # noqa: F821
+def basic_index(input: Tensor, spec: tuple):
     """Indexing by numbers, slices, None and Ellipsis."""
     out = slices(input, spec)
     return p.reshape(out, shape=out.shape) if out is input else out
 
 
 @operation(view=True)
-def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1):  # noqa: F821
+def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1):
     """A diagonal of two dimensions as a new last dimension."""
     a, b = normalise_dim(dim1, input.ndim), normalise_dim(dim2, input.ndim)
     if a == b:
@@ -310,7 +310,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1):  # n
 
 
 @operation("unfold", view=True, namespace="_private")
-def unfold_dimension(input: Tensor, dimension: int, size: int, step: int):  # noqa: F821
+def unfold_dimension(input: Tensor, dimension: int, size: int, step: int):
     """Windows of `size` along a dimension, every `step`, as a new last dimension."""
     dim = normalise_dim(dimension, input.ndim)
     extent = input.shape[dim] if input.ndim else 1
@@ -332,7 +332,7 @@ def unfold_dimension(input: Tensor, dimension: int, size: int, step: int):  # no
 
 
 @operation(view=True)
-def as_strided(input: Tensor, size: tuple, stride: tuple,  # noqa: F821
+def as_strided(input: Tensor, size: tuple, stride: tuple,
                storage_offset: int = 0):
     """The elements of a contiguous tensor seen through any shape and strides."""
     size, stride, offset = tuple(size), tuple(stride), storage_offset or 0
@@ -364,7 +364,7 @@ def sections(input: Node, sizes, dim: int):
 
 
 @operation(view=True)
-def split(tensor: Tensor, split_size_or_sections: tuple, dim: int = 0):  # noqa: F821
+def split(tensor: Tensor, split_size_or_sections: tuple, dim: int = 0):
     """Pieces of a given size (the last may be smaller), or of given sizes."""
     if tensor.ndim == 0:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
@@ -385,7 +385,7 @@ def split(tensor: Tensor, split_size_or_sections: tuple, dim: int = 0):  # noqa:
 
 
 @operation(view=True)
-def chunk(input: Tensor, chunks: int, dim: int = 0):  # noqa: F821
+def chunk(input: Tensor, chunks: int, dim: int = 0):
     """At most `chunks` pieces of equal size (the last may be smaller)."""
     if chunks <= 0:
         raise RuntimeError("chunk expects `chunks` to be greater than 0, got: " + str(chunks))
@@ -399,7 +399,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0):  # noqa: F821
 
 
 @operation(view=True)
-def tensor_split(input: Tensor, indices_or_sections: tuple, dim: int = 0):  # noqa: F821
+def tensor_split(input: Tensor, indices_or_sections: tuple, dim: int = 0):
     """Pieces at given places, or a given number of pieces as equal as can be."""
     extent = input.shape[normalise_dim(dim, input.ndim)]
     if isinstance(indices_or_sections, int):
@@ -413,7 +413,7 @@ def tensor_split(input: Tensor, indices_or_sections: tuple, dim: int = 0):  # no
 
 
 @operation(view=True)
-def unbind(input: Tensor, dim: int = 0):  # noqa: F821
+def unbind(input: Tensor, dim: int = 0):
     """The positions of a dimension, each without that dimension."""
     if input.ndim == 0:
         raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
@@ -427,7 +427,7 @@ def unbind(input: Tensor, dim: int = 0):  # noqa: F821
 
 
 @operation(view=True)
-def detach(input: Tensor):  # noqa: F821
+def detach(input: Tensor):
     """The same memory, cut off from the gradient graph."""
     node = p.detach(input)
     node.requires_grad = False
@@ -435,19 +435,19 @@ def detach(input: Tensor):  # noqa: F821
 
 
 @operation("alias", view=True, namespace="_private")
-def alias(input: Tensor):  # noqa: F821
+def alias(input: Tensor):
     """The same memory as another tensor."""
     return p.reshape(input, shape=input.shape)
 
 
 @operation(view=True)
-def real(input: Tensor):  # noqa: F821
+def real(input: Tensor):
     """The real part."""
     return p.real(input) if input.dtype.is_complex else p.reshape(input, shape=input.shape)
 
 
 @operation(view=True)
-def imag(input: Tensor):  # noqa: F821
+def imag(input: Tensor):
     """The imaginary part."""
     if not input.dtype.is_complex:
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
