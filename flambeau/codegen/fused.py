@@ -17,15 +17,13 @@ Three shapes of kernel follow from where the lanes are (``Plan.shape``):
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import os
 import struct
 
-from .. import dtypes
 from ..runtime import _cpu
 from .cells import Body, Cell, affine_range
-from .fused_operations import memory_type
+from .fused_operations import EXPENSIVE, memory_type
 from .kernel_call import Epilogue, Integer, KernelCall, Pointer
 
 __all__ = ["EpiloguePlan", "Plan", "plan_fused"]
@@ -34,9 +32,6 @@ VERSION = 4
 COLUMN_UNROLL = 4
 POINTWISE_BLOCK = 4096     # elements of an item where one loop holds everything
 CHUNK_WORK = 60_000        # operations of a chunk: about 5 microseconds of vector code
-
-_EXPENSIVE = frozenset(("exp", "log", "tanh", "erf", "erfc", "sigmoid", "pow", "sin", "cos", "log1p",
-                        "expm1", "atan2", "fmod", "remainder", "exp2", "log2", "log10", "erfinv"))
 
 
 @dataclasses.dataclass
@@ -80,7 +75,7 @@ class Plan:
             yield from cell_indices(cell)
 
     def _coalesce(self):
-        """Merges loops a, b where a index always moves b's extent times as far along a as along b."""
+        """Merges loops a, b where an index always moves b's extent times as far along a as b."""
         rows = [dict(index[1]) for index in self._all_indices()]
         extents = {k: a.extent for k, a in self.atoms.items()}
         merged = True
@@ -236,7 +231,7 @@ class Plan:
         if len(self.reduced) == 0:
             self.unroll = 1
         else:
-            expensive = any(c.op in _EXPENSIVE for c in self.cells)
+            expensive = any(c.op in EXPENSIVE for c in self.cells)
             self.unroll = 2 if expensive or len(self.cells) > 24 else 4
         self.name = "fused_" + hashlib.blake2b(
             repr((VERSION, _cpu.vector_width(), self.unroll, self.key)).encode(),
@@ -330,7 +325,7 @@ class Plan:
         total = 1
         for extent in self.extents.values():
             total *= extent
-        work = len(self.cells) + 9 * sum(c.op in _EXPENSIVE for c in self.cells)
+        work = len(self.cells) + 9 * sum(c.op in EXPENSIVE for c in self.cells)
         per_item = max(1, total * (work + 2) // max(1, items))
         if self.shape != "rows" and self.lane_extent < 16:
             per_item *= 16 / self.lane_extent
@@ -446,8 +441,3 @@ def cell_indices(cell: Cell):
             yield index
     elif cell.op == "reduce" and cell.attrs[1] is not None:
         yield cell.attrs[1]
-
-
-@functools.lru_cache(maxsize=None)
-def half_types():
-    return (dtypes.float16, dtypes.bfloat16)

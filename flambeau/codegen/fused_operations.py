@@ -12,9 +12,15 @@ import math
 from .. import dtypes
 from .emitter import BOOL, F32, F64, I8, I16, I32, I64, vector
 
-__all__ = ["emit_constant_bits", "emit_operation", "is_native", "load_element", "memory_type",
+__all__ = ["EXPENSIVE", "emit_constant_bits", "emit_operation", "is_native", "load_element",
+           "memory_type",
            "register_type", "round_value", "store_element", "unsupported_dtype"]
 
+# what costs ten times an addition: not to be computed twice
+EXPENSIVE = frozenset((
+    "exp", "log", "tanh", "erf", "erfc", "sigmoid", "pow", "sin", "cos", "log1p", "expm1", "atan2",
+    "fmod", "remainder", "exp2", "log2", "log10", "erfinv", "lgamma", "digamma", "tan", "asin",
+    "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh"))
 _REGISTER = {"bool": BOOL, "uint8": I8, "int8": I8, "int16": I16, "int32": I32, "int64": I64,
              "float16": F32, "bfloat16": F32, "float32": F32, "float64": F64}
 _MEMORY = dict(_REGISTER, bool=I8, float16=I16, bfloat16=I16)
@@ -352,7 +358,7 @@ def emit_operation(f, node, values):
     return round_value(f, node.dtype, result)
 
 
-# ---- constants as runtime integers ------------------------------------------------------------------
+# ---- constants as runtime integers --------------------------------------------------------------
 
 
 def emit_constant_bits(f, dtype, slot):

@@ -50,7 +50,7 @@ def plan_scatter(*, outer, count, extent, inner, index, shared, values, out, mod
                       3 * work * dtype.itemsize, label or f"scatter {mode}")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _scatter_kernel(shared, mode, dtype_name):
     dtype = dtypes.dtype.by_name[dtype_name]
     name = f"scatter_{'rows' if shared else 'elements'}_{mode}_{dtype_name}"
@@ -130,7 +130,7 @@ def plan_scan(*, outer, count, inner, x, out, product, dtype, label=""):
                       2 * work * dtype.itemsize, label or "scan")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _scan_kernel(product, dtype_name, wide):
     dtype = dtypes.dtype.by_name[dtype_name]
     name = f"scan_{'product' if product else 'sum'}_{dtype_name}_{'wide' if wide else 'narrow'}"

@@ -5,8 +5,8 @@ The driver of the passes, below the recorder and above `codegen` and `runtime`:
     executable = compile_program(outputs, inputs, scalars, donated)
     results = executable.run(input_buffers, scalar_values)
 
-`FLAMBEAU_CHECK=1` checks the graph between the passes; `FLAMBEAU_DEBUG=2` prints the kernels of each
-program, 3 the graph as well.
+`FLAMBEAU_CHECK=1` checks the graph between the passes; `FLAMBEAU_DEBUG=2` prints the kernels of
+each program, 3 the graph as well.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from .executable import Executable, KernelInfo, Native, NumpyCall
 from .ir import Node, check, format_graph, p, topological_order
 from .passes.assign_layouts import assign_layouts
 from .passes.lower_opaque import plan_opaque
-from .passes.partition import Cluster, columns_of, partition
+from .passes.partition import partition
 from .passes.plan_memory import Arena, last_readers
 from .passes.rewrite import rewrite
 from .passes.split_reductions import split_reductions
+from .passes.steps import Cluster, columns_of
 
 __all__ = ["compile_program"]
 
@@ -148,7 +149,8 @@ class _Compiler:
         last = last_readers([s.reads for s in steps])
         free: dict = {}
         for node in list(self.places):
-            if isinstance(node, Node) and node.op == "input" and node.attrs["index"] in self.donated:
+            if (isinstance(node, Node) and node.op == "input"
+                    and node.attrs["index"] in self.donated):
                 free.setdefault(node.attrs["index"], []).append(node)
         self._take_donors(steps, last, free)
         for at, output in enumerate(self.outputs):

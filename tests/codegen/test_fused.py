@@ -4,8 +4,19 @@ import numpy as np
 import pytest
 
 from flambeau import dtypes
-from flambeau.codegen.cells import (ZERO, Atom, Body, Cell, Store, affine_range, affine_sum, atom,
-                                    number, scaled, shifted)
+from flambeau.codegen.cells import (
+    ZERO,
+    Atom,
+    Body,
+    Cell,
+    Store,
+    affine_range,
+    affine_sum,
+    atom,
+    number,
+    scaled,
+    shifted,
+)
 from flambeau.codegen.fused import EpiloguePlan, Plan, plan_fused
 from flambeau.codegen.kernel_call import Pointer
 from flambeau.runtime import _pool
@@ -78,7 +89,7 @@ def test_affine_arithmetic():
     assert affine_range((3, ((0, 10), (1, -1))), {0: 4, 1: 3}) == (1, 33)
 
 
-# ---- pointwise ------------------------------------------------------------------------------------
+# ---- pointwise ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n", [1, 7, 16, 63, 4096, 9001])
@@ -155,7 +166,7 @@ def test_types_in_memory(name):
     np.testing.assert_array_equal(wide, bits)
 
 
-# ---- reductions -----------------------------------------------------------------------------------
+# ---- reductions ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("rows, n", [(1, 5), (3, 16), (10, 130), (200, 1000)])
@@ -215,7 +226,7 @@ def test_half_precision_sums_in_float32():
     assert out.tolist() == [4096, 4096]      # sums in float16 would stop at 2048
 
 
-# ---- plans ------------------------------------------------------------------------------------------
+# ---- plans --------------------------------------------------------------------------------------
 
 
 def plan(body):

@@ -66,7 +66,7 @@ def spread(node: Node, like: Node, dims) -> Node:
     return expand_to(p.reshape(node, shape=shape), like.shape)
 
 
-# ---- random graphs --------------------------------------------------------------------------------
+# ---- random graphs ------------------------------------------------------------------------------
 
 _UNARY = ("neg", "abs", "sqrt", "exp", "tanh", "sign", "floor", "round", "sigmoid", "rsqrt")
 _BINARY = ("add", "sub", "mul", "maximum", "minimum", "div")

@@ -7,8 +7,18 @@ import sys
 
 import numpy as np
 import pytest
-from graphs import (FLOATS, INTEGERS, RandomGraph, array_for, assert_same, input_node,
-                    pick_outputs, run_compiled, scalar_node, spread)
+from graphs import (
+    FLOATS,
+    INTEGERS,
+    RandomGraph,
+    array_for,
+    assert_same,
+    input_node,
+    pick_outputs,
+    run_compiled,
+    scalar_node,
+    spread,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -273,7 +283,7 @@ def test_batch_norm_in_both_layouts(first):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-4)
 
 
-# ---- indices ---------------------------------------------------------------------------------------
+# ---- indices ------------------------------------------------------------------------------------
 
 
 def index_case():
@@ -324,7 +334,7 @@ def test_computed_index_out_of_range_raises(shift):
             run_compiled(executable, [node], arrays)
 
 
-# ---- what has no native code ------------------------------------------------------------------------
+# ---- what has no native code --------------------------------------------------------------------
 
 
 def test_numpy_runs_between_native_segments():

@@ -5,8 +5,13 @@ import pytest
 from graphs import array_for, input_node, scalar_node
 
 from flambeau import dtypes
-from flambeau.graph.interpret import (InterpreterPlan, from_storage, interpret, round_to_bfloat16,
-                                      to_storage)
+from flambeau.graph.interpret import (
+    InterpreterPlan,
+    from_storage,
+    interpret,
+    round_to_bfloat16,
+    to_storage,
+)
 from flambeau.graph.ir import constant, expand_to, full, iota, p
 
 

@@ -1,17 +1,17 @@
 """Chooses how values lie in memory: channels-last between convolutions and pools.
 
 After the rewriting passes, before `partition`. Logical shapes stay (N, C, spatial…); a value in
-`layouts` lies as (N, spatial…, C). Program inputs and outputs are row-major: an output that a kernel
-writes channels-last gets a copy. A convolution or pool reads its first operand through any strides,
-but gradients must arrive channels-last: other operands of theirs are copied, too.
+`layouts` lies as (N, spatial…, C). Program inputs and outputs are row-major: an output that a
+kernel writes channels-last gets a copy. A convolution or pool reads its first operand through any
+strides, but gradients must arrive channels-last: other operands of theirs are copied, too.
 """
 
 from __future__ import annotations
 
 from ...codegen.fused_operations import is_native
 from ..ir import Node, p, topological_order
-from .partition import DENSE, row_major
 from .simplify import rebuild
+from .steps import DENSE, row_major
 
 __all__ = ["assign_layouts", "channels_last_strides", "in_planes", "is_native_window"]
 

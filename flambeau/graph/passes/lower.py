@@ -2,9 +2,9 @@
 
 Used by `partition`, which asks whether a node can join a cluster, and afterwards for the body that
 `codegen.fused` turns into loops. A cluster has one iteration space: the elements of `shape`, of
-which the dimensions `reduced` are reduced. Its members (*anchors*) are pointwise nodes whose elements
-are those of the space (or of its parallel part), in the same row-major order, and reductions
-over exactly the reduced dimensions. All other nodes on the way to buffers are inlined.
+which the dimensions `reduced` are reduced. Its members (*anchors*) are pointwise nodes whose
+elements are those of the space (or of its parallel part), in the same row-major order, and
+reductions over exactly the reduced dimensions. All other nodes on the way to buffers are inlined.
 
 A reshape that cuts a dimension where no loop ends splits the loop: :class:`SplitNeeded` is caught
 by the caller, who starts again. What has no affine index map raises :class:`CannotLower`; `cut`
@@ -145,7 +145,7 @@ class Lowering:
                                 self.cells[node, index, None]))
         return Body(self.atoms, stores, label, operations, tuple(sites))
 
-    # ---- index arithmetic -------------------------------------------------------------------------
+    # ---- index arithmetic -----------------------------------------------------------------------
 
     def flatten(self, index, shape):
         flat = ZERO

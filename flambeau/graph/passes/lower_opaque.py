@@ -88,7 +88,8 @@ def _convolve(step, pointer_of, allocate, epilogue=None):
                       (s[0] * (w.shape[0] // shape.groups), s[0], s[1], *s[2:]))
     return plan_convolve(
         shape, x=_image_operand(vx, pointer_of), w=weights, out=pointer_of(step.main or node),
-        allocate=allocate, epilogue=epilogue, label=f"convolve {_times(x.shape)} by {_times(w.shape)}")
+        allocate=allocate, epilogue=epilogue,
+        label=f"convolve {_times(x.shape)} by {_times(w.shape)}")
 
 
 def _convolve_weight(step, pointer_of, allocate):
@@ -172,7 +173,7 @@ def _pool_gradient(step, pointer_of, allocate):
                                   label=label)
 
 
-# ---- along one dimension --------------------------------------------------------------------------
+# ---- along one dimension ------------------------------------------------------------------------
 
 
 def _concatenate(step, pointer_of, allocate):

@@ -13,33 +13,38 @@ have one iteration space (see `lower`) and no other step must run between them.
 
 from __future__ import annotations
 
-import dataclasses
-
-from ... import dtypes
-from ...codegen.contract import contraction_form
-from ...codegen.fused_operations import is_native, unsupported_dtype
+from ...codegen.fused_operations import EXPENSIVE, is_native
 from ..ir import Node, topological_order
+from .attach_epilogues import attach_epilogues
 from .lower import MAX_BUFFERS, CannotLower, Lowering, SplitNeeded, reduced_dims
+from .steps import (
+    DENSE,
+    Cluster,
+    Opaque,
+    Partition,
+    Piece,
+    View,
+    has_form,
+    is_opaque,
+    loaded,
+    piece_operands,
+    reads_in_place,
+    row_major,
+    takes_epilogue,
+)
 
-__all__ = ["Cluster", "Opaque", "Partition", "Piece", "View", "is_native_scatter", "partition",
-           "piece_operands"]
+__all__ = ["partition"]
 
 MAX_MEMBERS = 24
 MAX_DEPTH = 48            # operations in a chain that is inlined
-MAX_STREAMS = 2           # arrays that an epilogue may read and write beside the product's own:
-#                           SGD's four in a weight gradient cost 1.5 times the kernel of their own
 MAX_EPILOGUE = 40         # cells of an epilogue, whose code is repeated in a tile
 FEW_ITEMS = 8             # a reduction with fewer rows than this is not worth following
 SMALL = 32_768            # elements that one thread may do alone
-_EXPENSIVE = frozenset(("exp", "log", "tanh", "erf", "erfc", "sigmoid", "pow", "sin", "cos", "log1p",
-                        "expm1", "atan2", "fmod", "remainder", "exp2", "log2", "log10", "erfinv",
-                        "lgamma", "digamma", "tan", "asin", "acos", "atan", "sinh", "cosh"))
 _MODERATE = frozenset(("div", "sqrt", "rsqrt", "reciprocal", "floor_divide", "trunc_divide"))
-DENSE = frozenset(("put", "scatter", "cumsum", "cumprod"))   # their operands must be row-major
 _VIEWS = frozenset(("reshape", "permute", "expand", "slice", "flip", "as_strided"))
 
 
-def partition(outputs: list[Node], layouts=None, opaque_views=None) -> Partition:
+def partition(outputs: list[Node], layouts=None) -> Partition:
     """The steps that compute `outputs`."""
     forced: set[Node] = set()
     for _ in range(60):
@@ -48,7 +53,6 @@ def partition(outputs: list[Node], layouts=None, opaque_views=None) -> Partition
             result = attempt.run()
         except _Again as again:
             forced |= again.cuts
-            again_cuts = again.cuts
             continue
         return result
     raise AssertionError("partition does not come to an end")
@@ -84,7 +88,7 @@ class _Attempt:
         self.kept |= self.anchors
         self._form_clusters()
         self._find_stores()
-        self._attach_epilogues()
+        attach_epilogues(self, {self.aliases.get(n, n) for n in self.outputs})
         return Partition(self._ordered(), self.flags, self.aliases)
 
     # ---- anchors --------------------------------------------------------------------------------
@@ -151,7 +155,7 @@ class _Attempt:
                 continue
             if kind == "pointwise":
                 op = node.op
-                own = 10.0 if op in _EXPENSIVE else 4.0 if op in _MODERATE else (
+                own = 10.0 if op in EXPENSIVE else 4.0 if op in _MODERATE else (
                     0.0 if op in ("detach", "variable", "boundary") else 1.0)
             else:
                 own = 3.0 if node.op in ("take", "gather") else 0.0 if node.op != "pad" else 2.0
@@ -160,7 +164,8 @@ class _Attempt:
                 total += cost[operand]
                 reads |= large[operand]
             reads = frozenset(r for r in reads if 4 * r.numel >= node.numel)
-            if node.op == "expand" and node not in self.empty and node.numel >= 4 * node.inputs[0].numel:
+            if (node.op == "expand" and node not in self.empty
+                    and node.numel >= 4 * node.inputs[0].numel):
                 source = node.inputs[0]
                 while source.op == "reshape":
                     source = source.inputs[0]
@@ -235,7 +240,7 @@ class _Attempt:
                 self.cuts.add(operand)
                 view = View(operand, 0, row_major(operand.shape))
             operands.append(view)
-        if node.op == "contract" and not _has_form(node, operands):
+        if node.op == "contract" and not has_form(node, operands):
             # strides that no kernel takes: copy what is not in row-major order
             for i, (operand, view) in enumerate(zip(node.inputs, operands)):
                 if view.offset or view.strides != row_major(operand.shape):
@@ -424,7 +429,7 @@ class _Attempt:
                 return error
         return CannotLower("too many splits")
 
-    # ---- stores and order -------------------------------------------------------------------------
+    # ---- stores and order -----------------------------------------------------------------------
 
     def _find_stores(self):
         wanted = {self.aliases.get(n, n) for n in self.outputs}
@@ -458,12 +463,3 @@ class _Attempt:
             assert len(later) < len(waiting), "steps need each other"
             waiting = later
         return result
-
-
-def _has_form(node: Node, operands) -> bool:
-    """Whether the contraction kernels take these operands."""
-    a, b = node.inputs
-    attrs = node.attrs
-    return contraction_form(a.shape, operands[0].strides, b.shape, operands[1].strides,
-                            attrs["batch_a"], attrs["batch_b"], attrs["contract_a"],
-                            attrs["contract_b"]) is not None

@@ -1,4 +1,4 @@
-"""Rewrites nodes by local identities, from the leaves up; nothing that was shared is computed twice.
+"""Rewrites nodes by local identities, from the leaves up; what was shared stays shared.
 
 The first pass. A rule looks at one node whose inputs are already rewritten and returns a cheaper
 replacement, or None. Products with 0 stay (0 * inf is NaN); sums with 0 go, though -0 + 0 is +0.

@@ -1,7 +1,7 @@
 """Splits reductions that would keep one thread busy into partial ones, which many can share.
 
-After `assign_layouts`, because the layout says what a reduction's items are. The parts depend on the
-shape alone, so results depend on neither the number of threads nor timing; and partial sums are
+After `assign_layouts`, because the layout says what a reduction's items are. The parts depend on
+the shape alone, so results depend on neither the number of threads nor timing; and partial sums are
 more accurate than one long one.
 """
 
