@@ -1,5 +1,4 @@
 """Building tensors of tensors: grids, blocks, products, and writing parts into copies."""
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

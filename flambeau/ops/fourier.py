@@ -3,7 +3,6 @@
 A real transform takes half of the complex one and its inverse completes the other half, so that
 all gradients follow from the primitive's. Loaded when first named.
 """
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 Loaded when first named: the recorder and the training loop do without.
 """
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """torch.linalg's norms, products and tensor equations, written with its decompositions."""
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Activation functions that only neural networks use; relu, tanh and the like are in pointwise."""
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Scaled dot-product attention as one operation."""
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Losses over classes: negative log-likelihood, cross-entropy, margins between classes."""
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

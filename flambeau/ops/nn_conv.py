@@ -1,6 +1,5 @@
 """Linear maps and convolutions: matrix products and windows over one to three dimensions."""
 
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

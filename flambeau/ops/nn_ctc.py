@@ -1,5 +1,4 @@
 """Connectionist temporal classification: the forward recursion over time, unrolled."""
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Rows of tables: embedding, its bags, and one-hot vectors."""
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

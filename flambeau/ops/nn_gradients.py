@@ -1,5 +1,4 @@
 """Operations on all gradients at once: their common norm, scaling and clamping."""
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

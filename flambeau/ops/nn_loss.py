@@ -1,5 +1,4 @@
 """Losses between two values: regression, binary cross-entropies, divergences, embeddings."""
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

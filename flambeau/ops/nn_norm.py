@@ -1,5 +1,4 @@
 """Normalisation over the batch, layers, groups, instances, neighbours and norms."""
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

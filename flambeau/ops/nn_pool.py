@@ -1,5 +1,4 @@
 """Pooling: maxima, means and power means of windows, and putting maxima back."""
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

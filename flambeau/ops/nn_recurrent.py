@@ -1,5 +1,4 @@
 """Recurrent layers over whole sequences: one operation unrolls all steps, layers and directions."""
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Rearranging positions: padding, sliding blocks, pixel shuffles, resampling."""
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

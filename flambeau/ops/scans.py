@@ -1,5 +1,4 @@
 """Running extremes, differences and integrals along a dimension."""
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 Loaded when first named. Functions that the compiler has (erf, lgamma, digamma …) are declared in
 pointwise.py; the others call float64 NumPy code in graph/primitives/special.py.
 """
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Quantiles, medians, modes and covariances."""
-# ruff: noqa: F821 (annotations name operand kinds, see declare.py)
 
 from __future__ import annotations
 
