@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .ops import special as _special  # noqa: F401
 from .ops.declare import DECLARED as _DECLARED
-from .ops.spectral import mvlgamma as multigammaln, polygamma  # noqa: F401
+from .ops.spectral import mvlgamma as multigammaln  # noqa: F401
+from .ops.spectral import polygamma  # noqa: F401
 
 for _declaration in _DECLARED.values():
     if _declaration.namespace == "special":

@@ -17,7 +17,7 @@ from .views import _put_back, _Views, sections
 __all__: list[str] = []
 
 
-# ---- splitting along a fixed dimension ------------------------------------------------------------
+# ---- splitting along a fixed dimension ----------------------------------------------------------
 
 
 def _declare_split(name: str, least: int, description: str) -> None:
@@ -50,7 +50,7 @@ _declare_split("vsplit", 2, "Pieces along the first dimension.")
 _declare_split("dsplit", 3, "Pieces along the third dimension.")
 
 
-# ---- blocks and products ----------------------------------------------------------------------------
+# ---- blocks and products ------------------------------------------------------------------------
 
 
 @operation("_block_diag", namespace="_private", method=False)
@@ -140,7 +140,7 @@ def vander(x: Tensor, N: int, increasing: bool):
     return p.concatenate(*[p.reshape(c, shape=c.shape + (1,)) for c in powers], dim=x.ndim)
 
 
-# ---- a copy with one part replaced -------------------------------------------------------------------
+# ---- a copy with one part replaced --------------------------------------------------------------
 
 
 def _declare_scatter(name: str, of: str, description: str) -> None:
@@ -190,7 +190,7 @@ def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int = None, e
     return src if part is input else _put_back(part, input, src)
 
 
-# ---- writing at computed places ------------------------------------------------------------------------
+# ---- writing at computed places -----------------------------------------------------------------
 
 
 @operation(inplace=True)
@@ -233,7 +233,7 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
     return p.reshape(out, shape=input.shape) if out.shape != input.shape else out
 
 
-# ---- complex numbers as pairs -----------------------------------------------------------------------------
+# ---- complex numbers as pairs -------------------------------------------------------------------
 
 
 @operation(method=False, view=True)
@@ -259,7 +259,7 @@ def view_as_real(input: Tensor):
                          p.reshape(p.imag(input), shape=shape), dim=input.ndim)
 
 
-# ---- distances and products of vectors ----------------------------------------------------------------------
+# ---- distances and products of vectors ----------------------------------------------------------
 
 
 @operation(out=True)

@@ -139,7 +139,7 @@ def nanmedian(input, dim=None, keepdim=False, *, out=None):
     return out
 
 
-# ---- counting ----------------------------------------------------------------------------------------
+# ---- counting -----------------------------------------------------------------------------------
 
 
 def _result(name: str, fields: str, *values):
@@ -195,7 +195,7 @@ def nonzero_static(input, *, size, fill_value=-1, out=None):
     return _tensor(rows, dtypes.int64)
 
 
-# ---- other names and arrangements ----------------------------------------------------------------------
+# ---- other names and arrangements ---------------------------------------------------------------
 
 
 def fill(input, value):
@@ -273,7 +273,7 @@ __all__ += ["constant_pad_nd", "empty_permuted", "empty_strided", "fill", "ravel
             "resolve_neg", "split_with_sizes", "unsafe_chunk", "unsafe_split"]
 
 
-# ---- views as copies ------------------------------------------------------------------------------------
+# ---- views as copies ----------------------------------------------------------------------------
 
 # name of the copying function -> the view that it copies
 _COPIES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 
 from ..graph.ir import Node, full, p
-from .build import (broadcast_shapes, cast, expand_to, node_of, operands)
+from .build import broadcast_shapes, cast, expand_to, node_of, operands
 from .declare import operation
 
 __all__: list[str] = []
@@ -199,7 +199,7 @@ def tensordot(a: Tensor, b: Tensor, dims_a: tuple, dims_b: tuple):
     return product(a, b, dims_a, dims_b)
 
 
-# ---- einsum -------------------------------------------------------------------------------------------
+# ---- einsum -------------------------------------------------------------------------------------
 
 
 @operation("_einsum", namespace="_private")

@@ -127,7 +127,7 @@ _declare_one("hfft", "whole", False, "The Fourier transform of a Hermitian half:
 _declare_ihfft()
 
 
-# ---- several dimensions -----------------------------------------------------------------------------
+# ---- several dimensions -------------------------------------------------------------------------
 
 
 def _places(input: Node, s, dim):
@@ -184,7 +184,7 @@ for _name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft"):
     _declare_several(_name)
 
 
-# ---- rearranging ----------------------------------------------------------------------------------------
+# ---- rearranging --------------------------------------------------------------------------------
 
 
 def _declare_shift(name: str, back: bool, description: str) -> None:
@@ -205,7 +205,7 @@ _declare_shift("fftshift", False, "The zero frequency moved to the middle.")
 _declare_shift("ifftshift", True, "The inverse of fftshift.")
 
 
-# ---- short-time transforms -----------------------------------------------------------------------------
+# ---- short-time transforms ----------------------------------------------------------------------
 
 
 def frames(x: Node, size: int, step: int) -> Node:

@@ -22,7 +22,7 @@ def _check_index_type(index: Node, name: str) -> None:
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
 
 
-# ---- x[i, j, …] with index tensors ------------------------------------------------------------------
+# ---- x[i, j, …] with index tensors --------------------------------------------------------------
 
 
 def _split_index(input: Node, positions, indices):
@@ -101,7 +101,7 @@ def index_write(input: Tensor, values: Tensor | Number, indices: Tensors,
     return p.permute(out, dims=tuple(inverse))
 
 
-# ---- one dimension -----------------------------------------------------------------------------------
+# ---- one dimension ------------------------------------------------------------------------------
 
 
 @operation(out=True)

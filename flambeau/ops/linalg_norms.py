@@ -8,8 +8,16 @@ from .. import dtypes
 from ..graph.ir import Node, full_like, p
 from ..graph.primitives import decompose as d
 from .assemble import cross_node
-from .build import (broadcast_shapes, cast, expand_to, keep_dims, node_of, normalise_dim,
-                    normalise_dims, operands)
+from .build import (
+    broadcast_shapes,
+    cast,
+    expand_to,
+    keep_dims,
+    node_of,
+    normalise_dim,
+    normalise_dims,
+    operands,
+)
 from .declare import DECLARED, operation
 from .linalg import check_matrix
 from .reduce import norm_node
@@ -21,7 +29,7 @@ def _linalg(name: str | None = None, **options):
     return operation(name, namespace="linalg", method=False, **options)
 
 
-# ---- norms -----------------------------------------------------------------------------------------
+# ---- norms --------------------------------------------------------------------------------------
 
 
 @_linalg(out=True)
@@ -133,7 +141,7 @@ def rank(A: Tensor, atol: Tensor | None, rtol: Tensor | None, hermitian: bool):
     return p.reduce_sum(cast(hits, dtypes.int64), dims=(len(shape) - 1,))
 
 
-# ---- products --------------------------------------------------------------------------------------------
+# ---- products -----------------------------------------------------------------------------------
 
 
 @_linalg("cross", out=True)
@@ -201,7 +209,7 @@ def _product(nodes, splits, i, j):
     return d.matmul(_product(nodes, splits, i, k), _product(nodes, splits, k + 1, j))
 
 
-# ---- tensor equations ------------------------------------------------------------------------------------
+# ---- tensor equations ---------------------------------------------------------------------------
 
 
 def _size(shape) -> int:

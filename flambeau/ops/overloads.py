@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from .declare import DECLARED
 
 __all__ = ["broadcast_tensors", "einsum", "max", "median", "meshgrid", "min", "norm", "permute",

@@ -8,8 +8,18 @@ import math
 from .. import dtypes
 from ..dtypes import default_dtype
 from ..graph.ir import Node, p
-from .build import (broadcast, broadcast_shapes, cast, expand_to, full_like, node_of,
-                    operands, result_dtype, to_float, where)
+from .build import (
+    broadcast,
+    broadcast_shapes,
+    cast,
+    expand_to,
+    full_like,
+    node_of,
+    operands,
+    result_dtype,
+    to_float,
+    where,
+)
 from .declare import operation
 
 __all__: list[str] = []
@@ -235,7 +245,7 @@ def nan_to_num(input: Tensor, nan: float = None, posinf: float = None,
     return p.where(p.isnan(input), full_like(input, 0.0 if nan is None else nan), x)
 
 
-# ---- tests of elements -----------------------------------------------------------------------------
+# ---- tests of elements --------------------------------------------------------------------------
 
 
 def _false(input: Node) -> Node:
@@ -289,7 +299,7 @@ def signbit(input: Tensor):
     return p.signbit(input)
 
 
-# ---- arithmetic ---------------------------------------------------------------------------------------
+# ---- arithmetic ---------------------------------------------------------------------------------
 
 
 @operation(inplace=True, out=True)
@@ -455,7 +465,7 @@ def bitwise_not(input: Tensor):
     return p.logical_not(input) if input.dtype is dtypes.bool_ else p.bitwise_not(input)
 
 
-# ---- comparisons and logic ---------------------------------------------------------------------------
+# ---- comparisons and logic ----------------------------------------------------------------------
 
 
 def _declare_comparison(name, description, aliases):
@@ -520,7 +530,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8
     return p.bitwise_or(same, p.bitwise_and(finite, p.le(difference, bound)))
 
 
-# ---- choosing and mixing ----------------------------------------------------------------------------------
+# ---- choosing and mixing ------------------------------------------------------------------------
 
 
 @operation("where", method=False, out=True)

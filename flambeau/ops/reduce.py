@@ -7,7 +7,16 @@ from collections import namedtuple
 
 from .. import dtypes
 from ..graph.ir import Node, full_like, iota, p
-from .build import (attached, cast, keep_dims, normalise_dim, normalise_dims, reduced, spread, to_float)
+from .build import (
+    attached,
+    cast,
+    keep_dims,
+    normalise_dim,
+    normalise_dims,
+    reduced,
+    spread,
+    to_float,
+)
 from .declare import operation
 from .pointwise import truth
 
@@ -29,7 +38,7 @@ Extremes = {name: results(name, "values indices")
                          "cummax", "cummin")}
 
 
-# ---- sums and products ------------------------------------------------------------------------------
+# ---- sums and products --------------------------------------------------------------------------
 
 
 def _summable(input: Node, dtype) -> Node:
@@ -94,7 +103,7 @@ def prod(input: Tensor, dim: int = None, keepdim: bool = False, *,
     return reduced(p.reduce_prod, _summable(input, dtype), dim, keepdim)
 
 
-# ---- spread ------------------------------------------------------------------------------------------
+# ---- spread -------------------------------------------------------------------------------------
 
 
 def variance(input: Node, dim, correction, keepdim: bool) -> Node:
@@ -166,7 +175,7 @@ def std_mean(input: Tensor, dim: tuple = None, unbiased: bool = None,
                   _mean(input, dim, keepdim)))
 
 
-# ---- truth ---------------------------------------------------------------------------------------------
+# ---- truth --------------------------------------------------------------------------------------
 
 
 @operation("all", out=True)
@@ -189,7 +198,7 @@ def count_nonzero(input: Tensor, dim: tuple = None):
     return reduced(p.reduce_sum, cast(truth(input), dtypes.int64), dim, False)
 
 
-# ---- extremes ---------------------------------------------------------------------------------------------
+# ---- extremes -----------------------------------------------------------------------------------
 
 
 def _check_not_empty(input: Node, dim, name: str) -> None:
@@ -284,7 +293,7 @@ def min_dim(input: Tensor, dim: int, keepdim: bool = False):
     return extreme_along("min", input, dim, keepdim)
 
 
-# ---- sorting ---------------------------------------------------------------------------------------------------
+# ---- sorting ------------------------------------------------------------------------------------
 
 
 def sort_node(input: Node, dim: int, descending: bool):
@@ -364,7 +373,7 @@ def median_all(input: Tensor):
     return rank_along("median", flat, (input.numel - 1) // 2, 0, False)[0]
 
 
-# ---- scans --------------------------------------------------------------------------------------------------------
+# ---- scans --------------------------------------------------------------------------------------
 
 
 def _declare_scan(name, description):
@@ -384,7 +393,7 @@ _declare_scan("cumsum", "Sums of the elements up to each position of dim.")
 _declare_scan("cumprod", "Products of the elements up to each position of dim.")
 
 
-# ---- softmax and norms ------------------------------------------------------------------------------------------------
+# ---- softmax and norms --------------------------------------------------------------------------
 
 
 def shifted(input: Node, dims) -> Node:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import dtypes
 from ..graph.ir import Node, full_like, iota, p
-from .build import (cast, expand_to, normalise_dim, normalise_dims, promote)
+from .build import cast, expand_to, normalise_dim, normalise_dims, promote
 from .declare import operation
 
 __all__: list[str] = []

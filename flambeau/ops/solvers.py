@@ -137,7 +137,7 @@ def chain_matmul(*matrices, out=None):
                      else matrices[0].clone(), out)
 
 
-# ---- randomised factorisations (Halko, Martinsson, Tropp 2011) ---------------------------------------
+# ---- randomised factorisations (Halko, Martinsson, Tropp 2011) ----------------------------------
 
 
 def svd_lowrank(A, q=6, niter=2, M=None):

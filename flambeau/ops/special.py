@@ -22,7 +22,7 @@ def _special(name: str, **options):
     return operation(name, namespace="special", method=False, out=True, **options)
 
 
-# ---- one argument ---------------------------------------------------------------------------------
+# ---- one argument -------------------------------------------------------------------------------
 
 
 def _declare_unary(name: str, description: str) -> None:
@@ -82,7 +82,7 @@ def spherical_bessel_j0(input: Tensor):
     return p.where(p.isinf(x), full_like(x, 0), out)
 
 
-# ---- two arguments ----------------------------------------------------------------------------------
+# ---- two arguments ------------------------------------------------------------------------------
 
 
 def _floating(a, b) -> list[Node]:

@@ -12,7 +12,7 @@ from .reduce import Extremes, pick, sort_node
 __all__: list[str] = []
 
 
-# ---- quantiles ------------------------------------------------------------------------------------
+# ---- quantiles ----------------------------------------------------------------------------------
 
 
 def _mixed(low: Node, high: Node, weight: Node, how: str) -> Node:
@@ -101,7 +101,7 @@ _declare_quantile("quantile", False, "The q-quantiles along dim (of all elements
 _declare_quantile("nanquantile", True, "The q-quantiles of the elements that are not NaN.")
 
 
-# ---- medians and modes --------------------------------------------------------------------------------
+# ---- medians and modes --------------------------------------------------------------------------
 
 
 def nanmedian_node(input: Node, dim: int, keepdim: bool):
@@ -162,7 +162,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False):
     return Extremes["mode"]((values, index))
 
 
-# ---- covariance ---------------------------------------------------------------------------------------------
+# ---- covariance ---------------------------------------------------------------------------------
 
 
 def covariance(x: Node, correction: float, fweights, aweights) -> Node:

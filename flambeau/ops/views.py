@@ -173,7 +173,7 @@ def adjoint(input: Tensor):
     return p.conj(out) if out.dtype.is_complex else out
 
 
-# ---- expanding -------------------------------------------------------------------------------------
+# ---- expanding ----------------------------------------------------------------------------------
 
 
 @operation(view=True)
@@ -207,7 +207,7 @@ def broadcast_to(input: Tensor, size: tuple):
     return expand_to(input, tuple(size))
 
 
-# ---- selecting ---------------------------------------------------------------------------------------
+# ---- selecting ----------------------------------------------------------------------------------
 
 
 @operation(view=True)
@@ -345,7 +345,7 @@ def as_strided(input: Tensor, size: tuple, stride: tuple,
     return p.as_strided(input, shape=size, strides=stride, offset=offset)
 
 
-# ---- several views ------------------------------------------------------------------------------------
+# ---- several views ------------------------------------------------------------------------------
 
 
 class _Views(tuple):
@@ -423,7 +423,7 @@ def unbind(input: Tensor, dim: int = 0):
                   for i in range(input.shape[dim]))
 
 
-# ---- same elements, no gradient -------------------------------------------------------------------------
+# ---- same elements, no gradient -----------------------------------------------------------------
 
 
 @operation(view=True)
@@ -454,7 +454,7 @@ def imag(input: Tensor):
     return p.imag(input)
 
 
-# ---- writing through views ---------------------------------------------------------------------------------
+# ---- writing through views ----------------------------------------------------------------------
 
 
 def _put_back(node: Node, base: Node, new: Node) -> Node:

@@ -32,7 +32,7 @@ def _places(M: int, sym: bool, name: str) -> tuple[np.ndarray, int]:
     return np.arange(M, dtype=np.float64), max(1, M - 1 if sym else M)
 
 
-# ---- torch.signal.windows -------------------------------------------------------------------------
+# ---- torch.signal.windows -----------------------------------------------------------------------
 
 
 def general_cosine(M, *, a, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
@@ -124,7 +124,7 @@ def kaiser(M, *, beta=12.0, sym=True, dtype=None, layout=None, device=None, requ
     return _made(values, "kaiser", dtype, layout, device, requires_grad)
 
 
-# ---- the older names in torch, periodic by default ------------------------------------------------
+# ---- the older names in torch, periodic by default ----------------------------------------------
 
 
 def _older(name: str, window, **defaults):

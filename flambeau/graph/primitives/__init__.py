@@ -1,4 +1,15 @@
 """The primitives of the graph, one family a file; importing this package declares them all."""
 
-from . import (contract, decompose, external, fourier, index, movement, pointwise,  # noqa: F401
-               reduce, scan, special, window)
+from . import (  # noqa: F401
+    contract,
+    decompose,
+    external,
+    fourier,
+    index,
+    movement,
+    pointwise,
+    reduce,
+    scan,
+    special,
+    window,
+)

@@ -26,7 +26,7 @@ def _check_range(node, index, extent):
                          f"{node.attrs['dim']} with size {extent}{where}")
 
 
-# ---- take and put: whole slices along one dimension -----------------------------------------------
+# ---- take and put: whole slices along one dimension ---------------------------------------------
 
 
 def _take_infer(inputs, attrs):
@@ -87,7 +87,7 @@ primitive("put", "index", lambda inputs, attrs: (inputs[0].shape, inputs[0].dtyp
           _put, _put_vjp)
 
 
-# ---- gather and scatter: single elements along one dimension -----------------------------------------
+# ---- gather and scatter: single elements along one dimension ------------------------------------
 
 
 def _grid(node, index):

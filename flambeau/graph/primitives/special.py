@@ -38,7 +38,7 @@ def _c(node, value):
     return full_like(node, value)
 
 
-# ---- zeta and the derivatives of digamma ----------------------------------------------------------
+# ---- zeta and the derivatives of digamma --------------------------------------------------------
 
 # B_2k / (2k)! of the Euler-Maclaurin formula
 _BERNOULLI = [1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000,
@@ -210,7 +210,7 @@ _register("scaled_modified_bessel_k0", lambda x: _scaled_k(0, x))
 _register("scaled_modified_bessel_k1", lambda x: _scaled_k(1, x))
 
 
-# ---- incomplete gamma functions -------------------------------------------------------------------
+# ---- incomplete gamma functions -----------------------------------------------------------------
 
 
 def _log_gamma(a):
@@ -270,7 +270,7 @@ _register("igammac", lambda a, x: gamma_pair(a, x)[1],
           lambda node, g: (None, p.neg(_gamma_density(node, g))))
 
 
-# ---- the normal distribution ------------------------------------------------------------------------
+# ---- the normal distribution --------------------------------------------------------------------
 
 _erfc = np.frompyfunc(math.erfc, 1, 1)
 
@@ -324,7 +324,7 @@ _register("ndtri", ndtri, lambda node, g: (p.mul(g, p.mul(
     _c(g, _ROOT_TAU), p.exp(p.mul(p.mul(node, node), _c(g, 0.5))))),))
 
 
-# ---- orthogonal polynomials, by their three-term recurrences --------------------------------------
+# ---- orthogonal polynomials, by their three-term recurrences ------------------------------------
 
 # name: (p1 from x, next from (k, x, p_k, p_{k-1})), p0 = 1
 POLYNOMIALS: dict[str, tuple[Callable, Callable]] = {
