@@ -210,7 +210,7 @@ class _Driver:
         define_pack_columns(module, self.element, self.lanes)
         if not by_rows:
             define_pack_rows(module, self.element, self.rows)
-        self.f = f = module.kernel(name)
+        self.f = module.kernel(name)
 
     def __getattr__(self, name):
         return self.table.load_here(self.f, name)

@@ -243,7 +243,7 @@ class _Driver:
                 self.shapes.append(shape)
         self.element = self.shapes[0].element
         self.vector = vector(self.element, self.lanes)
-        self.f = f = module.kernel(name)
+        self.f = module.kernel(name)
 
     def __getattr__(self, name):
         return self.table.load_here(self.f, name)

@@ -178,7 +178,7 @@ class _Driver:
             define_tile(module, shape)
         define_copy_columns(module, self.element, self.lanes)
         module.constant_array("row_numbers", I64, range(self.rows))
-        self.f = f = module.kernel(name)
+        self.f = module.kernel(name)
         self.table = ArgumentTable(_POINTERS, _INTEGERS)
 
     def __getattr__(self, name):
