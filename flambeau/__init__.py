@@ -60,7 +60,8 @@ from ._deferred import _module_of, find as _find_deferred  # noqa: E402
 _SUBMODULES = {"accelerator", "amp", "audio", "autograd", "backends", "compiler", "cpu", "cuda",
                "distributed", "distributions", "fft", "func", "hub", "jit", "linalg", "masked",
                "mps", "multiprocessing", "nn", "onnx", "optim", "profiler", "random",
-               "serialization", "signal", "special", "testing", "text", "utils", "version", "vision", "xpu"}
+               "serialization", "signal", "special", "testing", "text", "utils", "version",
+               "vision", "xpu"}
 _LAZY = {
     "Generator": "random", "default_generator": "random", "manual_seed": "random",
     "seed": "random", "initial_seed": "random", "get_rng_state": "random",

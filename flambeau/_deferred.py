@@ -20,11 +20,11 @@ DEFERRED = {
         view_as_complex view_as_real vsplit""",
     "ops.composed": """alias_copy as_strided_copy atleast_1d atleast_2d atleast_3d block_diag
         cartesian_prod constant_pad_nd detach_copy diagonal_copy empty_permuted empty_strided
-        expand_copy fill gradient histogram histogramdd
-        nanmedian narrow_copy nonzero_static permute_copy ravel resolve_conj resolve_neg select_copy
-        split_copy split_with_sizes split_with_sizes_copy squeeze_copy t_copy transpose_copy tril_indices triu_indices
-        unbind_copy unfold_copy unravel_index unsafe_chunk unsafe_split unsqueeze_copy vander view_as_complex_copy
-        view_as_real_copy view_copy""",
+        expand_copy fill gradient histogram histogramdd nanmedian narrow_copy nonzero_static
+        permute_copy ravel resolve_conj resolve_neg select_copy split_copy split_with_sizes
+        split_with_sizes_copy squeeze_copy t_copy transpose_copy tril_indices triu_indices
+        unbind_copy unfold_copy unravel_index unsafe_chunk unsafe_split unsqueeze_copy vander
+        view_as_complex_copy view_as_real_copy view_copy""",
     "ops.special": "i0 igamma igammac ldexp logaddexp2",
     "ops.spectral": "frexp istft mvlgamma polygamma stft",
     "ops.linalg": """cholesky_inverse cholesky_solve geqrf lu_unpack ormqr triangular_solve""",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .graph.primitives.external import LinAlgError
+from .graph.primitives.external import LinAlgError  # noqa: F401
 from .ops import composed as _composed  # noqa: F401
 from .ops.declare import DECLARED as _DECLARED
-from .ops.solvers import cond, lstsq, matrix_rank, pinv
-from .ops.solvers import linalg_lu_solve as lu_solve
+from .ops.solvers import cond, lstsq, matrix_rank, pinv  # noqa: F401
+from .ops.solvers import linalg_lu_solve as lu_solve  # noqa: F401
 
 for _name, _declaration in _DECLARED.items():
     if _declaration.namespace == "linalg" and not _declaration.name.startswith("_"):

@@ -21,8 +21,8 @@ def _kept(input, mask, fill):
     if mask is None:
         return input
     if mask.ndim > input.ndim:
-        raise IndexError("_input_mask expected mask dimensionality to be less than or equal to that "
-                         f"of the input, got {mask.ndim} and {input.ndim}")
+        raise IndexError("_input_mask expected mask dimensionality to be less than or equal to "
+                         f"that of the input, got {mask.ndim} and {input.ndim}")
     mask = mask.bool() if mask.dtype is not dtypes.bool_ else mask
     return _f("where")(mask.broadcast_to(tuple(input.shape)), input, fill)
 

@@ -66,8 +66,8 @@ def check_inspected(inspected: list[tuple[Node, Value]]) -> None:
                                    f"{number}th output.{where}")
     first = max(bad, key=order.index)
     where = f" at {first.site[0]}:{first.site[1]}" if first.site else ""
-    raise RuntimeError(f"Function '{first.op.capitalize()}Backward0' returned nan values in its 0th "
-                       f"output.{where}")
+    raise RuntimeError(f"Function '{first.op.capitalize()}Backward0' returned nan values in its "
+                       f"0th output.{where}")
 
 
 def _as_float(value: Value) -> np.ndarray:

@@ -257,7 +257,7 @@ def istft(input: Tensor, n_fft: int, hop: int, width: int, window: Tensor | None
           normalized: bool, onesided: bool, length: int, return_complex: bool):
     """The signal whose stft is nearest: overlapped frames over overlapped squared windows."""
     x = input if input.ndim == 3 else p.reshape(input, shape=(1,) + input.shape)
-    rows, count = x.shape[0], x.shape[2]
+    count = x.shape[2]
     if x.shape[1] != (n_fft // 2 + 1 if onesided else n_fft):
         raise RuntimeError("istft: expected the frequency dimension (3rd to the last) of the input "
                            f"tensor to match n_fft / 2 + 1 when onesided=True, but got "

@@ -1,4 +1,4 @@
-"""Functions whose meaning depends on how they are called, such as max(x), max(x, dim), max(x, y)."""
+"""Functions whose meaning depends on how they are called: max(x), max(x, dim), max(x, y)."""
 
 from __future__ import annotations
 

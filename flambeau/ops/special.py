@@ -105,15 +105,16 @@ def zeta(input: Tensor | Number, other: Tensor | Number):
     return special_node("zeta", *_floating(input, other))
 
 
+def _declare_polynomial(name: str) -> None:
+    def body(input: Tensor | Number, n: Tensor | Number):
+        return special_node(name, *_floating(input, n))
+
+    body.__name__ = name
+    body.__doc__ = f"The {name.replace('_polynomial_', ' polynomial ')} of degree n."
+    _special(name)(body)
+
+
 for _name in (*POLYNOMIALS, *("shifted_" + n for n in POLYNOMIALS if n.startswith("chebyshev"))):
-    def _declare_polynomial(name: str) -> None:
-        def body(input: Tensor | Number, n: Tensor | Number):
-            return special_node(name, *_floating(input, n))
-
-        body.__name__ = name
-        body.__doc__ = f"The {name.replace('_polynomial_', ' polynomial ')} of degree n."
-        _special(name)(body)
-
     _declare_polynomial(_name)
 
 

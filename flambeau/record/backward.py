@@ -88,11 +88,11 @@ def _mark_freed(execution: Execution | None, expanded: _Expanded, retain: bool) 
                 execution.known.pop(node, None)
 
 
-FREED_MESSAGE = ("Trying to backward through the graph a second time (or directly access saved tensors "
-          "after they have already been freed). Saved intermediate values of the graph are freed "
-          "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
-          "backward through the graph a second time or if you need to access saved tensors after "
-          "calling backward.")
+FREED_MESSAGE = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after "
+    "they have already been freed). Saved intermediate values of the graph are freed when you call "
+    ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
+    "graph a second time or if you need to access saved tensors after calling backward.")
 
 
 def _expand(trace: Trace, execution, roots, slots, cuts, captures, retain, create_graph, key):

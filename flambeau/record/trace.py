@@ -18,8 +18,8 @@ from ..graph.ir import Node, building, p
 from .sites import user_site
 from .values import Aval, Value, aval_of
 
-__all__ = ["NUMBER_TYPES", "Operation", "Step", "Trace", "current_trace", "flush", "record", "reset_programs",
-           "state"]
+__all__ = ["NUMBER_TYPES", "Operation", "Step", "Trace", "current_trace", "flush", "record",
+           "reset_programs", "state"]
 
 OPERATION_LIMIT = 4000          # a program longer than this runs: the loop it unrolls may not end
 BYTE_LIMIT = 2 << 30            # likewise for what its results would occupy at once

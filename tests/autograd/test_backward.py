@@ -369,7 +369,7 @@ def test_gradcheck_finds_wrong_gradients():
     x = leaf(1., 2., dtype=torch.float64)
     assert gradcheck(lambda x: (x.sin() * x).sum(), x)
     assert gradgradcheck(lambda x: torch.log_softmax(x, 0).tanh(), x)
-    with pytest.raises(RuntimeError, match="Jacobian mismatch for output 0 with respect to input 0"):
+    with pytest.raises(RuntimeError, match="Jacobian mismatch for output 0 with respect to"):
         gradcheck(Wrong.apply, x)
     assert not gradcheck(Wrong.apply, x, raise_exception=False)
 

@@ -252,7 +252,8 @@ def test_environment_variable_prints_reasons(tmp_path):
     import os
     import subprocess
     import sys
-    script = "import flambeau as torch\nx = torch.ones(3)\nfor _ in range(4): (x * 2).sum().item()\n"
+    script = ("import flambeau as torch\nx = torch.ones(3)\n"
+              "for _ in range(4): (x * 2).sum().item()\n")
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
                           env={**os.environ, "FLAMBEAU_EXPLAIN": "1"}, timeout=60)
     assert done.returncode == 0

@@ -115,9 +115,8 @@ def _pad(node, x):
 
 def _pad_vjp(node, g):
     starts, stops, steps, missing = [], [], [], False
-    for low, high, interior, extent, total in zip(
-            node.attrs["low"], node.attrs["high"], node.attrs["interior"],
-            node.inputs[0].shape, node.shape):
+    for low, high, interior, total in zip(node.attrs["low"], node.attrs["high"],
+                                          node.attrs["interior"], node.shape):
         missing = missing or low < 0 or high < 0
         starts.append(low)
         stops.append(total - high)
