@@ -188,3 +188,25 @@ def test_multiprocessing_names():
     assert mp.get_sharing_strategy() == "file_system"
     with pytest.raises(AssertionError, match="unknown sharing strategy"):
         mp.set_sharing_strategy("carrier pigeon")
+
+
+def test_trees():
+    from collections import OrderedDict, namedtuple
+
+    from flambeau.utils import _pytree
+    Pair = namedtuple("Pair", "a b")
+    tree = {"x": [1, (2, 3)], "y": OrderedDict(z=Pair(4, None))}
+    leaves, spec = _pytree.tree_flatten(tree)
+    assert leaves == [1, 2, 3, 4, None]
+    assert _pytree.tree_unflatten(leaves, spec) == tree
+    assert _pytree.tree_map(lambda a, b: (a, b), [1, 2], [3, 4]) == [(1, 3), (2, 4)]
+    assert _pytree.tree_map_only(int, lambda x: x + 1, tree)["y"]["z"] == Pair(5, None)
+    assert spec == _pytree.tree_structure(tree) and spec != _pytree.tree_structure([1])
+    with pytest.raises(ValueError, match="`leaves` has length 1 but"):
+        _pytree.tree_unflatten([1], spec)
+
+
+def test_timer():
+    from flambeau.utils.benchmark import Timer
+    measured = Timer("x * 2", globals={"x": torch.ones(4)}).blocked_autorange(min_run_time=0.01)
+    assert 0 < measured.median < 1 and "Median" in repr(measured)
