@@ -81,6 +81,10 @@ def ones(value, shape=(4, 6), dtype=dtypes.float32):
     (p.reduce_sum(p.reshape(X, shape=(4, 1, 6)), dims=(1,)), []),
     (p.exp(ones(0)), ["reshape", "expand"]),
     (p.relu(p.relu(X)), ["relu"]),
+    (p.add(p.add(p.pad(X, low=(0, 2), high=(0, 6), interior=(0, 0), value=0),
+                 p.pad(p.neg(X), low=(0, 8), high=(0, 0), interior=(0, 0), value=0)),
+           p.pad(p.slice(X, starts=(0, 0), stops=(4, 2), steps=(1, 1)), low=(0, 0), high=(0, 12),
+                 interior=(0, 0), value=0)), ["neg", "slice", "concatenate"]),
 ])
 def test_identities(node, left):
     result = same_meaning(simplify, [node], [array_for(X, np.random.default_rng(0))])

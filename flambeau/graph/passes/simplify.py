@@ -119,7 +119,37 @@ def _add(node):
         return p.sub(a, b.inputs[0])
     if a.op == "neg":
         return p.sub(b, a.inputs[0])
+    if a.op == "pad" and b.op == "pad":
+        return _join_pads(a, b)
     return None
+
+
+def _join_pads(a, b):
+    """The sum of two pieces that lie next to each other, as slices' gradients do, is both joined."""
+    first, second = a.attrs, b.attrs
+    if (first["value"] or second["value"] or any(first["interior"]) or any(second["interior"])
+            or min(*first["low"], *first["high"], *second["low"], *second["high"]) < 0):
+        return None
+    differ = [d for d in range(a.ndim) if first["low"][d] != second["low"][d]
+              or first["high"][d] != second["high"][d]]
+    if len(differ) != 1:
+        return None
+    d, = differ
+    if first["low"][d] > second["low"][d]:
+        a, b, first, second = b, a, second, first
+    x, y = a.inputs[0], b.inputs[0]
+    if first["low"][d] + x.shape[d] != second["low"][d]:
+        return None
+    parts = []
+    for part in (x, y):
+        joined = part.op == "concatenate" and part.attrs["dim"] == d
+        parts += part.inputs if joined else (part,)
+    low, high = first["low"], list(first["high"])
+    high[d] = second["high"][d]
+    result = p.concatenate(*parts, dim=d)
+    if any(low) or any(high):
+        result = p.pad(result, low=low, high=tuple(high), interior=first["interior"], value=0)
+    return result
 
 
 def _sub(node):
