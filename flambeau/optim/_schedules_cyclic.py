@@ -224,8 +224,8 @@ class OneCycleLR(_MomentumCycle):
     >>> import flambeau as torch
     >>> optimizer = torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=1.0, momentum=0.9)
     >>> scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=10)
-    >>> scheduler.get_last_lr()
-    [0.04]
+    >>> round(scheduler.get_last_lr()[0], 6)
+    0.04
 
     Reference: Smith and Topin, Super-Convergence, 2019.
     """

@@ -35,8 +35,8 @@ class LBFGS(Optimizer):
     ...     loss.backward()
     ...     return loss
     >>> _ = optimizer.step(closure)
-    >>> w.round(decimals=3)
-    tensor([1.], grad_fn=<RoundBackward0>)
+    >>> round(w.item(), 3)
+    1.0
 
     Reference: Nocedal and Wright, Numerical Optimization, 2nd edition, algorithm 7.5.
     """
