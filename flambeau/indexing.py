@@ -94,7 +94,8 @@ def _resolve(index, rank: int):
         raise IndexError(f"too many indices for tensor of dimension {rank}")
     if Ellipsis not in spec:
         spec = spec + [Ellipsis]
-    basic, positions, indices, dim = [], [], [], 0
+    basic: list[tuple | None] = []
+    positions, indices, dim = [], [], 0
     for place, s in enumerate(spec):
         if s is Ellipsis:
             fill = rank - used

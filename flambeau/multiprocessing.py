@@ -96,7 +96,7 @@ class ProcessContext:
             process.join()
         self._raise(failed)
 
-    def _raise(self, index: int):
+    def _raise(self, index: int) -> NoReturn:
         process, errors = self.processes[index], self.error_queues[index]
         if not errors.empty():
             text = f"\n\n-- Process {index} terminated with the following error:\n{errors.get()}"

@@ -503,6 +503,7 @@ def _mark_written(trace, value: Value, new: Value) -> None:
 def _refresh_pinned(storage: Storage) -> None:
     """NumPy code may have written: take a copy of the memory as the present value."""
     array = storage.pinned
+    assert array is not None
     # held by the storage and by the name here: nobody outside sees it any more
     if not isinstance(array.base, np.ndarray) and references(array) <= 2:
         storage.pinned = None
@@ -522,10 +523,11 @@ def _refresh_pinned(storage: Storage) -> None:
 
 def _write_pinned(storage: Storage) -> None:
     """Run what is pending and copy the result into the memory that NumPy sees."""
-    value = storage.value
+    value, array = storage.value, storage.pinned
+    assert array is not None
     if value.trace is not None:
         value.trace.flush_here()
-    np.copyto(storage.pinned, value.array)
+    np.copyto(array, value.array)
 
 
 def pin(tensor: Tensor, array: np.ndarray) -> None:

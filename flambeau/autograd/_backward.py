@@ -135,7 +135,7 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph: bool | None = None,
     with _Recording(create_graph):
         leaves, captured = run_backward(_roots(outputs, grad_outputs), _add, from_value, inner,
                                         retain, create_graph)
-        results = []
+        results: list[Tensor | None] = []
         for i, t in enumerate(wanted):
             if t._requires_grad:
                 found = leaves.get(id(t))

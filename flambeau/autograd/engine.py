@@ -99,6 +99,7 @@ class _Pass:
             def position(place):
                 return place
         else:
+            assert execution.program is not None         # only FREED has none
             position = execution.program.positions().__getitem__
         if hooked or functions:
             where = max(waiting, key=position)

@@ -130,7 +130,8 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     channels = np.arange(min(outputs, shape[1]))
     centre = tuple(extent // 2 for extent in shape[2:])
     for group in range(groups):
-        weight[(group * outputs + channels, channels, *centre)] = 1
+        place = (group * outputs + channels, channels, *centre)
+        weight[place] = 1
     return overwrite(tensor, _encode(weight, tensor.dtype))
 
 

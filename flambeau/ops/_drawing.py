@@ -6,6 +6,8 @@ draws without tensors.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .. import dtypes
@@ -166,7 +168,7 @@ def samples_for(tensor: Tensor, kind: str, generator, *parameters, fresh: bool =
 
 def samples_of(shape, order, dtype, kind: str, generator, *parameters) -> np.ndarray:
     """Samples of `shape`, drawn with the dimensions in `order` (None: contiguous memory)."""
-    sampler = _sampling.SAMPLERS[kind]
+    sampler: Callable[..., np.ndarray] = _sampling.SAMPLERS[kind]
     stream = stream_of(generator)
     if order is None:
         return sampler(stream, shape, dtype, True, *parameters)

@@ -14,7 +14,8 @@ from ..graph.primitives.reduce import keep_dims, mean, spread, sum_to
 
 __all__ = [
     "attached", "broadcast", "broadcast_shapes", "cast", "constant", "expand_to", "full",
-    "full_like", "iota", "is_number", "keep_dims", "mean", "node_of", "normalise_dim", "normalise_dims", "operands",
+    "full_like", "iota", "is_number", "keep_dims", "mean", "node_of", "normalise_dim",
+    "normalise_dims", "operands",
     "p", "promote", "reduced", "result_dtype", "spread", "sum_to", "to_float", "where",
 ]
 

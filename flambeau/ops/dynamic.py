@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from .. import dtypes
@@ -23,17 +25,21 @@ def _array(tensor) -> np.ndarray:
     return from_storage(tensor.detach()._array(), tensor.dtype)
 
 
+def _written(made, out):
+    """`made`, or `out` with its elements."""
+    if out is None:
+        return made
+    out._write_out(made)
+    return out
+
+
 def nonzero(input, *, out=None, as_tuple: bool = False):
     """The indices of the elements that are not zero, one row (or tensor) each."""
     found = np.nonzero(np.atleast_1d(_array(input)))
     if as_tuple:
         return tuple(_tensor(f, dtypes.int64) for f in found)
     rows = np.stack(found, 1) if input.ndim else np.zeros((len(found[0]), 0), np.int64)
-    made = _tensor(rows, dtypes.int64)
-    if out is None:
-        return made
-    out._write_out(made)
-    return out
+    return _written(_tensor(rows, dtypes.int64), out)
 
 
 def argwhere(input):
@@ -49,10 +55,7 @@ def masked_select(input, mask, *, out=None):
     x, mask = broadcast_tensors(input, mask)
     places = np.flatnonzero(_array(mask))
     made = DECLARED["index_select"].function(x.reshape(-1), 0, _tensor(places, dtypes.int64))
-    if out is None:
-        return made
-    out._write_out(made)
-    return out
+    return _written(made, out)
 
 
 def masked_scatter(input, mask, source):
@@ -120,34 +123,61 @@ def histc(input, bins: int = 100, min: float = 0, max: float = 0, *, out=None):
         low, high = float(array.min()), float(array.max())
     if low == high:
         low, high = low - 1, high + 1
-    made = _tensor(np.histogram(array, bins, (low, high))[0].astype(np.float64), input.dtype)
-    if out is None:
-        return made
-    out._write_out(made)
-    return out
+    counts = np.histogram(array, bins, (low, high))[0].astype(np.float64)
+    return _written(_tensor(counts, input.dtype), out)
 
 
 def searchsorted(sorted_sequence, input, *, out_int32: bool = False, right: bool = False,
                  side: str | None = None, sorter=None, out=None):
     """Where elements would be inserted to keep the last dimension sorted."""
-    side = side or ("right" if right else "left")
-    edges = _array(sorted_sequence)
+    name = "torch.searchsorted():"
+    if side not in (None, "left", "right"):
+        raise RuntimeError(f"{name} side can only be 'left' or 'right' but got {side}")
+    if side == "left" and right:
+        raise RuntimeError(f"{name} side and right can't be set to opposites, got side of left "
+                           "while right was True")
     from ..tensor import Tensor
+    edges = _array(sorted_sequence)
     values = _array(input) if isinstance(input, Tensor) else np.asarray(input)
+    if not edges.ndim:
+        raise RuntimeError(f"{name} boundaries tensor should have positive dimension, but got 0 "
+                           "dimension")
+    if edges.ndim > 1 and not values.ndim:
+        raise RuntimeError(f"{name} input value can be a scalar only when boundaries tensor "
+                           f"dimension is 1, but we got boundaries tensor dim({edges.ndim}) and "
+                           f"input value's dim(0) numel(1)")
+    if edges.ndim > 1 and edges.shape[:-1] != values.shape[:-1]:
+        raise RuntimeError(f"{name} boundaries tensor should be 1 dimension or the first N-1 "
+                           "dimensions of boundaries tensor and input value tensor must match, "
+                           f"but we got boundaries tensor {list(edges.shape)} and input value "
+                           f"tensor {list(values.shape)}")
     if sorter is not None:
+        if sorter.shape != sorted_sequence.shape:
+            raise RuntimeError(f"{name} boundary and sorter must have the same size, but got "
+                               f"boundary tensor {list(edges.shape)}and got sorter tensor "
+                               f"{list(sorter.shape)}")
         edges = np.take_along_axis(edges, _array(sorter), -1)
+    from_side: Literal["left", "right"] = "right" if side == "right" or right else "left"
+    found = np.empty(values.shape, np.int64)
     if edges.ndim == 1:
-        found = np.searchsorted(edges, values, side)
+        found[...] = np.searchsorted(edges, values, from_side)
     else:
-        flat_e, flat_v = edges.reshape(-1, edges.shape[-1]), values.reshape(-1, values.shape[-1])
-        found = np.stack([np.searchsorted(e, v, side) for e, v in zip(flat_e, flat_v)])
-        found = found.reshape(values.shape)
-    return _tensor(np.asarray(found), dtypes.int32 if out_int32 else dtypes.int64)
+        for place in np.ndindex(edges.shape[:-1]):
+            found[place] = np.searchsorted(edges[place], values[place], from_side)
+    kind = dtypes.int32 if out_int32 else dtypes.int64
+    if out is not None and out.dtype is not kind:
+        raise RuntimeError(f"{name} output tensor's dtype is wrong, it can only be Int(int32) or "
+                           "Long(int64) depending on whether out_int32 flag is True, but we got "
+                           f"an output tensor of {out.dtype} and out_int32 flag is {out_int32}")
+    return _written(_tensor(found, kind), out)
 
 
 def bucketize(input, boundaries, *, out_int32: bool = False, right: bool = False, out=None):
     """The bucket between boundaries that each element falls into."""
-    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+    if boundaries.ndim != 1:
+        raise RuntimeError("boundaries tensor must be 1 dimension, but got "
+                           f"dim({boundaries.ndim})")
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)
 
 
 def isin(elements, test_elements, *, assume_unique: bool = False, invert: bool = False):

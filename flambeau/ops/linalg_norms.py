@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from .. import dtypes
 from ..graph.ir import Node, full_like, p
@@ -84,7 +85,7 @@ def matrix_norm(A: Tensor, ord: object = "fro", dim: tuple = (-2, -1), keepdim: 
 
 
 @_linalg("norm", out=True)
-def norm(A: Tensor, ord: object = None, dim: tuple = None, keepdim: bool = False, *,
+def norm(A: Tensor, ord: Any = None, dim: tuple = None, keepdim: bool = False, *,
          dtype: dtype = None):
     """The norm of a vector or matrix, by what `dim` names."""
     A = A if dtype is None else cast(A, dtype)

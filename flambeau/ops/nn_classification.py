@@ -95,7 +95,8 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None,
     _check_indices(input, target)
     check_floating(input, "nll_loss_out_frame")
     _check_weight(weight, input.shape[_class_dim(input)], input)
-    return _reduce_weighted(*_picked(input, target, weight, ignore_index), reduction)
+    value, used = _picked(input, target, weight, ignore_index)
+    return _reduce_weighted(value, used, reduction)
 
 
 @_loss

@@ -220,9 +220,8 @@ def _declare(dims: int):
     ``input`` is (N, C, {spatial}), ``weight`` (C, O / groups, …); ``output_padding`` makes one
     side of the output larger.
     """
-    declare = {"method": False, "namespace": "nn.functional"}
-    return (operation(name, **declare)(plain),
-            operation(transposed_name, **declare)(transposed))
+    return (operation(name, method=False, namespace="nn.functional")(plain),
+            operation(transposed_name, method=False, namespace="nn.functional")(transposed))
 
 
 conv1d, conv_transpose1d = _declare(1)

@@ -89,9 +89,10 @@ def batch_norm_train(input: Tensor, running_mean: Tensor | None, running_var: Te
 def batch_norm_eval(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None,
                     weight: Tensor | None, bias: Tensor | None, eps: Number):
     """Normalise each channel by the given mean and variance."""
-    for name, vector in (("running_mean", running_mean), ("running_var", running_var)):
-        if vector is None:
-            raise RuntimeError(f"{name} must be defined in evaluation mode")
+    if running_mean is None:
+        raise RuntimeError("running_mean must be defined in evaluation mode")
+    if running_var is None:
+        raise RuntimeError("running_var must be defined in evaluation mode")
     _check_batch_input(input, weight, bias, running_mean, running_var)
     x = cast(input, computing_dtype(input.dtype))
     if x.ndim < 2:

@@ -83,8 +83,10 @@ def _enter_all(trace: Trace, execution: Execution | None, accessors: list[Node],
 def _mark_freed(execution: Execution | None, expanded: _Expanded, retain: bool) -> None:
     if execution is not None and not retain:
         execution.freed |= expanded.visited
-        if all(r in execution.freed for r in execution.program.history_roots):
-            for node in execution.program.saved:
+        program = execution.program
+        assert program is not None         # only FREED has none, and it cannot be expanded
+        if all(r in execution.freed for r in program.history_roots):
+            for node in program.saved:
                 execution.known.pop(node, None)
 
 

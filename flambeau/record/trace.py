@@ -175,7 +175,8 @@ class Trace:
     def extend(self, key, operation: Operation, operands, static) -> Step:
         """An event not seen here before: build its nodes (which checks shapes and types)."""
         nodes = self.nodes()
-        arguments, count = [], 0
+        arguments: list[Node | None] = []
+        count = 0
         before, building.site = building.site, user_site()
         try:
             for part in key[3:]:

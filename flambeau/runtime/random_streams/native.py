@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import math
+from collections.abc import Callable
 
 from flambeau.codegen.emitter import F32, I8, I32, I64, PTR, VOID, Module, vector
 from flambeau.runtime import _cpu
@@ -226,7 +227,7 @@ def _define_normal(module) -> None:
 
 
 @functools.cache
-def functions() -> dict[str, object]:
+def functions() -> dict[str, Callable[..., None]]:
     """The compiled functions by name, to be called with addresses; see the definitions above."""
     from flambeau.runtime import _jit
 
