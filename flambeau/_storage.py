@@ -20,7 +20,9 @@ def _base(tensor: Tensor) -> np.ndarray:
     """The memory that `tensor` is a view of, as an array in the storage type."""
     if not tensor._chain:
         return tensor._array()
-    value = tensor._storage.value
+    storage = tensor._storage
+    assert storage is not None             # a view has one
+    value = storage.value
     if value.trace is not None:
         value.trace.flush_here()
     return value.array

@@ -11,6 +11,7 @@ import sys as _sys
 import traceback as _traceback
 from multiprocessing import *  # noqa: F403
 from multiprocessing import connection as _connection
+from typing import NoReturn as _NoReturn
 
 __all__ = [*_multiprocessing.__all__, "ProcessContext", "ProcessException",
            "ProcessExitedException", "ProcessRaisedException", "get_all_sharing_strategies",
@@ -96,7 +97,7 @@ class ProcessContext:
             process.join()
         self._raise(failed)
 
-    def _raise(self, index: int) -> NoReturn:
+    def _raise(self, index: int) -> _NoReturn:
         process, errors = self.processes[index], self.error_queues[index]
         if not errors.empty():
             text = f"\n\n-- Process {index} terminated with the following error:\n{errors.get()}"

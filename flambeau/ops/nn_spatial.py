@@ -410,7 +410,9 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str, padding_mode: str, align
     flat_input = p.reshape(input, shape=(n, channels, plane))
     total = None
     for corner in _product(taps):
-        flat, weight, inside = None, None, None
+        flat: Any = None
+        weight: Any = None
+        inside: Any = None
         for (place, factor), size in zip(corner, spatial):
             if mode == "bicubic" and padding_mode != "zeros":
                 if padding_mode == "reflection":
