@@ -339,7 +339,7 @@ def lu(A: Tensor, *, pivot: bool = True):
     """A = P L U."""
     if not pivot:
         raise NotImplementedError("linalg.lu: pivot=False is not supported on the CPU")
-    order, _, lower, upper = d.lower_upper(check_matrix(A, "linalg.lu"))
+    lower, upper, order, _ = d.lower_upper(check_matrix(A, "linalg.lu"))
     return _LU((permutation(order, A.dtype), lower, upper))
 
 
@@ -359,7 +359,7 @@ def packed(lower: Node, upper: Node, shape) -> Node:
 def _factor(a: Node, name: str, pivot: bool):
     if not pivot:
         raise NotImplementedError(f"{name}: pivot=False is not supported on the CPU")
-    _, pivots, lower, upper = d.lower_upper(check_matrix(a, name))
+    lower, upper, _, pivots = d.lower_upper(check_matrix(a, name))
     return packed(lower, upper, a.shape), pivots
 
 

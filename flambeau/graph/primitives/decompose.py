@@ -437,20 +437,20 @@ def _svd(static, a):
 
 
 def lower_upper(a: Node) -> tuple[Node, Node, Node, Node]:
-    """(row order, pivots as LAPACK counts them, L, U) of a[order] = L @ U."""
+    """(L, U, row order, pivots as LAPACK counts them) of a[order] = L @ U."""
     m, n = a.shape[-2:]
     k, lead = min(m, n), a.shape[:-2]
-    return call("lu", a, result=((lead + (m,), dtypes.int64), (lead + (k,), dtypes.int32),
-                                 (lead + (m, k), a.dtype), (lead + (k, n), a.dtype)))
+    return call("lu", a, result=((lead + (m, k), a.dtype), (lead + (k, n), a.dtype),
+                                 (lead + (m,), dtypes.int64), (lead + (k,), dtypes.int32)))
 
 
 def _lu_vjp(node, gs):
-    order, _, lower, upper = results_of(node)
+    lower, upper, order, _ = results_of(node)
     a = node.inputs[0]
     m, n = a.shape[-2:]
     k = min(m, n)
-    gl = full_like(lower, 0) if gs[2] is None else gs[2]
-    gu = full_like(upper, 0) if gs[3] is None else gs[3]
+    gl = full_like(lower, 0) if gs[0] is None else gs[0]
+    gu = full_like(upper, 0) if gs[1] is None else gs[1]
     l1, u1 = _rows(lower, 0, k), _columns(upper, 0, k)
     below = matmul(adjoint(l1), _rows(gl, 0, k))
     above = matmul(_columns(gu, 0, k), adjoint(u1))
@@ -488,8 +488,8 @@ def _lu(static, a):
     lower = np.tril(work[:, :, :k], -1) + np.eye(m, k, dtype=a.dtype)
     upper = np.triu(work[:, :k])
     lead = a.shape[:-2]
-    return (order.reshape(lead + (m,)), pivots.reshape(lead + (k,)),
-            lower.reshape(lead + (m, k)), upper.reshape(lead + (k, n)))
+    return (lower.reshape(lead + (m, k)), upper.reshape(lead + (k, n)),
+            order.reshape(lead + (m,)), pivots.reshape(lead + (k,)))
 
 
 @external("row_order")
