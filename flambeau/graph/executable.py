@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
 
 import numpy as np
 
@@ -55,6 +56,7 @@ class Executable:
 
     def __init__(self, segments, compiler):
         before = statistics()
+        self._lock = threading.Lock()
         self.kernels = compiler.infos
         self.arena_bytes = max(64, compiler.arena.size)
         self.compile_seconds = 0.0
@@ -90,12 +92,14 @@ class Executable:
 
     def run(self, inputs: list[Buffer], scalars=()) -> list[Buffer]:
         """The outputs' buffers; a donated input's own buffer where its memory was taken."""
-        return self._run(inputs, scalars, None)
+        with self._lock:                 # the tables of scalars and flags are the program's
+            return self._run(inputs, scalars, None)
 
     def run_timed(self, inputs: list[Buffer], scalars=()) -> list[Buffer]:
         """As `run`, writing the seconds of each kernel to `kernels`."""
         times: list[float] = []
-        outputs = self._run(inputs, scalars, times)
+        with self._lock:
+            outputs = self._run(inputs, scalars, times)
         for info, seconds in zip(self.kernels, times):
             info.seconds = seconds
         return outputs

@@ -176,8 +176,9 @@ class _Attempt:
             if node in anchors:
                 cost[node], large[node] = 0.0, frozenset((node,))
                 continue
-            if (kind in ("pointwise", "index") and len(self.users[node]) > 1 and node.numel > 1
-                    and (total > 8 or (len(reads) > 1 and total >= 1))):
+            if kind in ("pointwise", "index") and (len(reads) > MAX_BUFFERS // 2 or (
+                    len(self.users[node]) > 1 and node.numel > 1
+                    and (total > 8 or (len(reads) > 1 and total >= 1)))):
                 anchors.add(node)
                 total, reads = 0.0, frozenset((node,))
             cost[node], large[node] = total, reads

@@ -337,7 +337,26 @@ def _pad(node):
         return full(node.shape, attrs["value"], node.dtype)
     if source.shape == node.shape and not any(attrs["low"]):
         return source
+    if any(attrs["interior"]) and node.dtype.category < 3:
+        return _spread(source, attrs)
     return None
+
+
+def _spread(x, attrs):
+    """Padding between neighbours: each becomes a row of its own, which is padded behind."""
+    value, high = attrs["value"], list(attrs["high"])
+    for d, gap in enumerate(attrs["interior"]):
+        if not gap or x.shape[d] < 2:
+            continue
+        extent = x.shape[d]
+        x = p.reshape(x, shape=x.shape[:d + 1] + (1,) + x.shape[d + 1:])
+        after = [0] * x.ndim
+        after[d + 1] = gap
+        none = (0,) * x.ndim
+        x = p.pad(x, low=none, high=tuple(after), interior=none, value=value)
+        x = p.reshape(x, shape=x.shape[:d] + (extent * (gap + 1),) + x.shape[d + 2:])
+        high[d] -= gap                    # behind the last one there is none
+    return p.pad(x, low=attrs["low"], high=tuple(high), interior=(0,) * x.ndim, value=value)
 
 
 def _concatenate(node):
