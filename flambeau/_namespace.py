@@ -9,13 +9,12 @@ from .ops.declare import DECLARED
 from .tensor import Tensor
 
 __all__ = [
-    "allclose", "broadcast_shapes", "can_cast", "equal", "get_default_device",
-    "get_default_dtype", "get_num_interop_threads", "get_num_threads", "is_complex",
-    "is_floating_point", "is_nonzero", "is_storage", "is_tensor", "numel", "result_type",
-    "set_default_device", "set_default_dtype", "set_default_tensor_type",
-    "set_float32_matmul_precision", "get_float32_matmul_precision", "set_num_interop_threads",
+    "allclose", "are_deterministic_algorithms_enabled", "broadcast_shapes", "can_cast", "compile",
+    "equal", "get_default_device", "get_default_dtype", "get_float32_matmul_precision",
+    "get_num_interop_threads", "get_num_threads", "is_complex", "is_floating_point", "is_nonzero",
+    "is_storage", "is_tensor", "numel", "result_type", "set_default_device", "set_default_dtype",
+    "set_default_tensor_type", "set_float32_matmul_precision", "set_num_interop_threads",
     "set_num_threads", "typename", "use_deterministic_algorithms",
-    "are_deterministic_algorithms_enabled", "compile",
 ]
 
 
@@ -190,5 +189,3 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mo
     if model is None:
         return lambda m: m
     return model
-
-

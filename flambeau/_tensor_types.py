@@ -9,8 +9,8 @@ from __future__ import annotations
 from . import dtypes
 from .tensor import Tensor
 
-__all__ = [f"{kind.legacy_name}Tensor" for kind in dtypes.ALL_DTYPES
-           if kind.category < 3 and kind.legacy_name[:4] != "UInt"]
+__all__ = sorted(f"{kind.legacy_name}Tensor" for kind in dtypes.ALL_DTYPES
+                 if kind.category < 3 and kind.legacy_name[:4] != "UInt")
 
 
 class _TensorType(type):

@@ -17,9 +17,10 @@ from .record.values import concrete
 from .tensor import Tensor, from_array, from_value, pin
 
 __all__ = [
-    "arange", "as_tensor", "asarray", "empty", "empty_like", "eye", "from_numpy", "frombuffer",
-    "full_like", "linspace", "logspace", "new_array_tensor", "ones", "ones_like",
-    "scalar_tensor", "tensor", "zeros", "zeros_like",
+    "arange", "as_tensor", "asarray", "check_device", "empty", "empty_like", "eye", "from_numpy",
+    "frombuffer", "full_like", "full_tensor", "legacy_tensor", "linspace", "logspace",
+    "new_array_tensor", "ones", "ones_like", "scalar_tensor", "shape_of", "tensor", "zeros",
+    "zeros_like",
 ]
 
 _CPU_ONLY = ("cpu",)
@@ -483,6 +484,3 @@ def fill(input: Tensor, value: Tensor | Number):
         return filled
     # still a function of the input, whose gradient is 0: a computed tensor stays computed
     return p.where(full(input.shape, True, dtypes.bool_), filled, input)
-
-
-__all__ += ["check_device", "full_tensor", "legacy_tensor", "shape_of"]

@@ -13,9 +13,11 @@ from multiprocessing import *  # noqa: F403
 from multiprocessing import connection as _connection
 from typing import NoReturn as _NoReturn
 
-__all__ = [*_multiprocessing.__all__, "ProcessContext", "ProcessException",
-           "ProcessExitedException", "ProcessRaisedException", "get_all_sharing_strategies",
-           "get_sharing_strategy", "set_sharing_strategy", "spawn", "start_processes"]
+__all__ = sorted([
+    *_multiprocessing.__all__, "ProcessContext", "ProcessException", "ProcessExitedException",
+    "ProcessRaisedException", "get_all_sharing_strategies", "get_sharing_strategy",
+    "set_sharing_strategy", "spawn", "start_processes",
+])
 _strategy = ["file_descriptor"]
 
 

@@ -21,7 +21,7 @@ from .ops.declare import DECLARED, Declaration
 from .record.trace import current_trace, flush, record
 from .record.values import Value, aval_of, concrete, references
 
-__all__ = ["Tensor", "from_array", "from_value"]
+__all__ = ["DECLARED", "Tensor", "aval_of", "flush", "from_array", "from_value", "pin"]
 
 _CPU = device("cpu")
 
@@ -569,4 +569,3 @@ from .record.trace import Operation as _Operation  # noqa: E402
 
 _VARIABLE = _Operation("variable", _build_variable)
 _BOUNDARY = _Operation("boundary", _build_boundary)
-__all__ += ["DECLARED", "aval_of", "flush", "pin"]

@@ -54,8 +54,10 @@ from flambeau.codegen.types import (
     vector,
 )
 
-__all__ = ["BOOL", "F16", "F32", "F64", "I16", "I32", "I64", "I8", "PTR", "VOID", "Function",
-           "Module", "Type", "Value", "float_bits", "storage_type", "vector"]
+__all__ = [
+    "BOOL", "F16", "F32", "F64", "Function", "I16", "I32", "I64", "I8", "Module", "PTR", "Type",
+    "VOID", "Value", "float_bits", "storage_type", "vector",
+]
 
 
 class Value:

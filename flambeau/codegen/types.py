@@ -12,8 +12,10 @@ True
 import math
 import struct
 
-__all__ = ["BOOL", "F16", "F32", "F64", "I16", "I32", "I64", "I8", "PTR", "VOID", "Type",
-           "float_bits", "integer", "storage_type", "vector"]
+__all__ = [
+    "BOOL", "F16", "F32", "F64", "I16", "I32", "I64", "I8", "PTR", "Type", "VOID", "float_bits",
+    "integer", "storage_type", "vector",
+]
 
 
 class Type:

@@ -5,12 +5,11 @@ from .modules import __all__ as _module_names
 from .parallel import DataParallel
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
-__all__ = [
+__all__ = sorted([
     "Buffer", "DataParallel", "Parameter", "UninitializedBuffer", "UninitializedParameter",
     "attention", "factory_kwargs", "functional", "init", "modules", "parallel", "parameter",
-    "utils",
-]
-__all__ += [name for name in _module_names if not name.startswith("register_")]
+    "utils", *(name for name in _module_names if not name.startswith("register_")),
+])
 
 
 def factory_kwargs(kwargs):

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import Any, Optional, Tuple, TypeVar, Union  # noqa: UP035
 
+__all__ = ["T"]
+
 T = TypeVar("T")
 
 _scalar_or_tuple_any_t = Union[T, Tuple[T, ...]]  # noqa: UP006, UP007

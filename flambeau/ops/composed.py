@@ -10,9 +10,10 @@ from .declare import DECLARED
 from .dynamic import _array, _tensor
 
 __all__ = [
-    "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "cartesian_prod", "gradient",
-    "histogram", "histogramdd", "nanmedian", "nonzero_static", "tril_indices", "triu_indices",
-    "unravel_index", "vander",
+    "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "cartesian_prod", "constant_pad_nd",
+    "empty_permuted", "empty_strided", "fill", "gradient", "histogram", "histogramdd", "nanmedian",
+    "nonzero_static", "ravel", "resolve_conj", "resolve_neg", "split_with_sizes", "tril_indices",
+    "triu_indices", "unravel_index", "unsafe_chunk", "unsafe_split", "vander",
 ]
 
 
@@ -269,8 +270,6 @@ def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=Non
     return made.requires_grad_() if requires_grad else made
 
 
-__all__ += ["constant_pad_nd", "empty_permuted", "empty_strided", "fill", "ravel", "resolve_conj",
-            "resolve_neg", "split_with_sizes", "unsafe_chunk", "unsafe_split"]
 
 
 # ---- views as copies ----------------------------------------------------------------------------
@@ -302,4 +301,4 @@ def _copying(name: str, of: str):
 
 for _name, _of in _COPIES.items():
     globals()[_name] = _copying(_name, _of)
-__all__ += sorted(_COPIES)
+__all__ = sorted([*__all__, *_COPIES])

@@ -11,7 +11,7 @@ from typing import Any
 from ..tensor import Tensor
 from .optimizer import Optimizer, as_number
 
-__all__ = ["LRScheduler", "FactorScheduler", "current_values", "per_group", "set_option"]
+__all__ = ["FactorScheduler", "LRScheduler", "current_values", "per_group", "set_option"]
 
 _ADVICE = "https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
 EPOCH_WARNING = (

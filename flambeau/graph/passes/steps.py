@@ -13,9 +13,11 @@ from ...codegen.fused_operations import is_native, unsupported_dtype
 from ..ir import Node
 from .lower import CannotLower, Lowering, SplitNeeded
 
-__all__ = ["DENSE", "Cluster", "Gone", "Opaque", "Partition", "Piece", "View", "columns_of",
-           "has_form", "is_native_scatter", "is_opaque", "loaded", "piece_operands",
-           "reads_in_place", "row_major", "takes_epilogue"]
+__all__ = [
+    "Cluster", "DENSE", "Gone", "Opaque", "Partition", "Piece", "View", "columns_of", "has_form",
+    "is_native_scatter", "is_opaque", "loaded", "piece_operands", "reads_in_place", "row_major",
+    "takes_epilogue",
+]
 
 DENSE = frozenset(("put", "scatter", "cumsum", "cumprod"))   # their operands must be row-major
 _FUSED_REDUCTIONS = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min",

@@ -13,9 +13,11 @@ from ... import dtypes
 from ..ir import Node, constant, expand_to, full_like, iota, p
 from .external import call, external, results_of
 
-__all__ = ["adjoint", "band", "determinant", "diagonal_matrix", "eig", "eigh", "inverse",
-           "least_squares", "lower_upper", "matmul", "matrix_exponential", "pseudo_inverse",
-           "qr", "raw_qr", "cholesky", "sign_and_log_determinant", "solve", "svd", "transposed"]
+__all__ = [
+    "adjoint", "band", "cholesky", "determinant", "diagonal_matrix", "eig", "eigh", "inverse",
+    "least_squares", "lower_upper", "matmul", "matrix_exponential", "pseudo_inverse", "qr",
+    "raw_qr", "sign_and_log_determinant", "solve", "svd", "transposed",
+]
 
 
 # ---- small algebra over nodes ------------------------------------------------------------------

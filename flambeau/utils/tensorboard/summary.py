@@ -18,6 +18,11 @@ import flambeau
 from ._arrays import make_np, to_bytes, to_hwc, video_frames
 from ._messages import metadata_message, summary_of, tensor_message
 
+__all__ = [
+    "MAX_THRESHOLDS", "audio", "custom_scalars", "histogram", "histogram_raw", "hparams", "image",
+    "image_boxes", "mesh", "pr_curve", "pr_curve_raw", "scalar", "tensor_proto", "text", "video",
+]
+
 #: More thresholds than this break the plugin's data.
 MAX_THRESHOLDS = 127
 _TENSOR_LIMIT = 1 << 31

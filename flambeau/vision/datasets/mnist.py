@@ -34,7 +34,7 @@ from flambeau.vision.datasets.vision import VisionDataset
 from flambeau.vision.transforms import Compose, Normalize, ToTensor
 from flambeau.vision.transforms.functional import to_tensor
 
-__all__ = ["EMNIST", "KMNIST", "MNIST", "QMNIST", "FashionMNIST"]
+__all__ = ["EMNIST", "FashionMNIST", "KMNIST", "MNIST", "QMNIST"]
 
 _DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 _IDX_FILES = (

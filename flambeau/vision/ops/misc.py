@@ -8,11 +8,7 @@ import flambeau
 from flambeau import Tensor, nn
 
 __all__ = [
-    "MLP",
-    "Conv2dNormActivation",
-    "Conv3dNormActivation",
-    "FrozenBatchNorm2d",
-    "Permute",
+    "Conv2dNormActivation", "Conv3dNormActivation", "FrozenBatchNorm2d", "MLP", "Permute",
     "SqueezeExcitation",
 ]
 
