@@ -70,8 +70,8 @@ class Epilogue:
 class KernelCall:
     """One parallel loop over `items`, of which a thread takes `grain` at a time.
 
-    `name` is canonical and `str(ir_text)` its code; `args` fills the table of 8-byte slots; `scratch` is
-    in bytes per thread. `flops` and `bytes` estimate the work, `label` is for people.
+    `name` is canonical and `str(ir_text)` its code; `args` fills the table of 8-byte slots;
+    `scratch` is in bytes per thread. `flops` and `bytes` estimate the work, `label` is for people.
     """
 
     name: str

@@ -125,7 +125,7 @@ def _add(node):
 
 
 def _join_pads(a, b):
-    """The sum of two pieces that lie next to each other, as slices' gradients do, is both joined."""
+    """The sum of two pieces side by side, such as slices' gradients, is both joined."""
     first, second = a.attrs, b.attrs
     if (first["value"] or second["value"] or any(first["interior"]) or any(second["interior"])
             or min(*first["low"], *first["high"], *second["low"], *second["high"]) < 0):
