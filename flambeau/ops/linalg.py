@@ -136,7 +136,7 @@ def eigvals(A: Tensor):
     return d.eig(check_matrix(A, "linalg.eigvals", True))[0]
 
 
-# ---- determinants and inverses --------------------------------------------------------------------
+# ---- determinants and inverses ------------------------------------------------------------------
 
 
 @_linalg()
@@ -211,7 +211,7 @@ def matrix_power(A: Tensor, n: int):
     return out
 
 
-# ---- solving ------------------------------------------------------------------------------------------
+# ---- solving ------------------------------------------------------------------------------------
 
 
 def _is_vector(a: Node, b: Node) -> bool:
@@ -323,7 +323,7 @@ def lstsq(A: Tensor, B: Tensor):
     return p.reshape(out, shape=out.shape[:-1]) if vector else out
 
 
-# ---- LU -------------------------------------------------------------------------------------------------
+# ---- LU -----------------------------------------------------------------------------------------
 
 
 def permutation(order: Node, dtype) -> Node:
@@ -420,7 +420,7 @@ def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, left: bool = True, adjoint: 
     return out if left else d.adjoint(out)
 
 
-# ---- Householder reflections --------------------------------------------------------------------------------
+# ---- Householder reflections --------------------------------------------------------------------
 
 
 _Geqrf = results("geqrf", "a tau")

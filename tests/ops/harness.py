@@ -220,7 +220,7 @@ def check_gradients(key: str, call: Call, order: int = 2):
             f"{key}: derivative {number} is {found}, finite differences give {expected}")
 
 
-# ---- forms -------------------------------------------------------------------------------------------
+# ---- forms --------------------------------------------------------------------------------------
 
 
 def check_in_place(key: str, call: Call, expected: Run):

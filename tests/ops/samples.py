@@ -90,7 +90,7 @@ def cx(*shape):
     return f(*shape) + 1j * f(*shape)
 
 
-# ---- pointwise ------------------------------------------------------------------------------------
+# ---- pointwise ----------------------------------------------------------------------------------
 
 _EXTRA = (call(f()), call(np.zeros((0, 3))))
 sample("""exp exp2 expm1 sin cos tan atan sinh cosh tanh asinh sigmoid erf erfc neg positive abs
@@ -166,7 +166,7 @@ for _name in ("chebyshev_polynomial_t", "chebyshev_polynomial_u", "chebyshev_pol
     sample(f"special.{_name}", call(unit(6), whole(6, 6).astype(float), smooth=False))
 
 
-# ---- reductions, sorting, scans -------------------------------------------------------------------
+# ---- reductions, sorting, scans -----------------------------------------------------------------
 
 _REDUCED = (call(f(3, 4)), call(f(3, 4), 0), call(f(2, 3, 4), -1, True), call(f()))
 sample("sum mean nansum nanmean amax amin var std count_nonzero logsumexp_", *_REDUCED[:2])
@@ -206,7 +206,7 @@ sample("_private._gradient", call(f(5, 6), [np.array(1.0), np.array(0.5)], (0, 1
        call(f(6), [np.cumsum(positive(6))], (0,), 2))
 
 
-# ---- products --------------------------------------------------------------------------------------
+# ---- products -----------------------------------------------------------------------------------
 
 sample("matmul", call(f(3, 4), f(4, 5)), call(f(4), f(4)), call(f(2, 3, 4), f(4)),
        call(f(2, 1, 3, 4), f(5, 4, 2)), call(f(0, 4), f(4, 5)))
@@ -231,7 +231,7 @@ sample("dist", call(f(3, 4), f(3, 4)), call(f(3, 4), f(4), 1.0))
 sample("renorm", call(f(3, 4), 2.0, 0, 1.0))
 
 
-# ---- indexing and writing ---------------------------------------------------------------------------
+# ---- indexing and writing -----------------------------------------------------------------------
 
 _I = np.array([2, 0, 2])
 sample("_private._index", call(f(3, 4), [_I], (0,)), call(f(3, 4, 5), [_I, _I], (0, 2)))
@@ -257,7 +257,7 @@ sample("put", call(f(3, 4), np.array([1, 5, 7]), f(3)), call(f(3, 4), whole(12, 
 sample("_private._masked_scatter", call(f(3, 4), flags(3, 4), f(12)))
 
 
-# ---- rearranging ----------------------------------------------------------------------------------------
+# ---- rearranging --------------------------------------------------------------------------------
 
 sample("cat", call([f(2, 3), f(4, 3)]), call([f(2, 3), f(2, 1)], 1), call([f(2), whole(5, 2)]))
 sample("stack", call([f(2, 3), f(2, 3)]), call([f(2), f(2)], -1))
@@ -315,7 +315,7 @@ sample("slice_scatter", call(f(6, 2), f(2, 2), 0, 1, 5, 2))
 sample("as_strided_scatter", call(f(4, 4), f(2, 2), (2, 2), (1, 4), 1))
 
 
-# ---- linear algebra ----------------------------------------------------------------------------------------
+# ---- linear algebra -----------------------------------------------------------------------------
 
 sample("linalg.cholesky linalg.cholesky_ex", call(definite(3, 3), symmetric=True),
        call(definite(2, 3, 3), upper=True, symmetric=True))
@@ -358,7 +358,7 @@ sample("linalg.tensorinv", call(f(6, 2, 3), 1))
 sample("linalg.tensorsolve", call(f(2, 3, 6), f(2, 3)))
 
 
-# ---- Fourier transforms ---------------------------------------------------------------------------------
+# ---- Fourier transforms -------------------------------------------------------------------------
 
 sample("fft.fft fft.ifft", call(f(3, 5)), call(f(6, 2), 4, 0, "ortho"), call(cx(4), 6, smooth=False))
 sample("fft.rfft fft.ihfft", call(f(3, 5)), call(f(6, 2), 4, 0, "ortho"))

@@ -19,7 +19,7 @@ def probabilities(*shape):
     return x / x.sum(-1, keepdims=True)
 
 
-# ---- activations ----------------------------------------------------------------------------------
+# ---- activations --------------------------------------------------------------------------------
 
 nn("threshold", call(f(3, 4), 0.15, 2.0))
 nn("hardtanh", call(f(3, 4), -0.55, 0.55))
@@ -38,7 +38,7 @@ sample(_attention, call(f(2, 2, 3, 4), f(2, 2, 5, 4), f(2, 2, 5, 4), None, None,
        call(f(2, 3, 4), f(2, 3, 4), f(2, 3, 4), None, None, True, 0.5, False),
        call(f(3, 4), f(5, 4), f(5, 4), f(3, 5), None, False, None, False))
 
-# ---- losses -----------------------------------------------------------------------------------------
+# ---- losses -------------------------------------------------------------------------------------
 
 nn("nll_loss cross_entropy", call(f(4, 3), whole(3, 4)), call(f(4, 3), whole(3, 4), unit(3)),
    call(f(2, 3, 5), whole(3, 2, 5), None, -100, "none"))
@@ -67,7 +67,7 @@ nn("triplet_margin_loss", call(f(3, 4), f(3, 4), f(3, 4)))
 sample("_nn.ctc_loss", call(np.log(probabilities(5, 2, 4)), np.array([[1, 2], [3, 1]]), (5, 4),
                             (2, 1), 0, False, smooth=False))
 
-# ---- linear and convolution ----------------------------------------------------------------------------
+# ---- linear and convolution ---------------------------------------------------------------------
 
 nn("linear", call(f(3, 4), f(5, 4), f(5)), call(f(2, 3, 4), f(5, 4)), call(f(4), f(5, 4)))
 nn("bilinear", call(f(3, 4), f(3, 5), f(2, 4, 5), f(2)))
@@ -80,7 +80,7 @@ nn("conv_transpose2d", call(f(1, 3, 4, 4), f(3, 2, 3, 3), f(2), stride=2))
 nn("conv_transpose3d", call(f(1, 2, 3, 3, 3), f(2, 2, 2, 2, 2)))
 nn("conv_tbc", call(f(5, 2, 3), f(3, 3, 4), f(4), 1))
 
-# ---- normalisation ---------------------------------------------------------------------------------------
+# ---- normalisation ------------------------------------------------------------------------------
 
 nn("batch_norm_train", call(f(4, 3), None, None, positive(3), f(3), 0.1, 1e-5),
    call(f(2, 3, 4), f(3), positive(3), None, None, 0.1, 1e-5))
@@ -92,7 +92,7 @@ nn("group_norm", call(f(2, 4, 3), 2, positive(4), f(4)))
 nn("local_response_norm", call(f(2, 5, 4), 3, 1e-2, 0.75, 1.0))
 nn("normalize", call(f(3, 4)), call(f(3, 4), 1.0, 0))
 
-# ---- embeddings -------------------------------------------------------------------------------------------
+# ---- embeddings ---------------------------------------------------------------------------------
 
 sample("_nn.embedding", call(f(5, 4), whole(5, 2, 3), -1, False),
        call(f(5, 4), whole(5, 6), 2, True, smooth=False))
@@ -105,7 +105,7 @@ sample("_nn.total_norm", call([f(3, 4), f(5)], 2.0))
 sample("_nn.scale_all", call([f(3, 4), f(5)], positive(), 1.0))
 sample("_nn.clamp_all", call([f(3, 4), f(5)], 0.55))
 
-# ---- pooling ------------------------------------------------------------------------------------------------
+# ---- pooling ------------------------------------------------------------------------------------
 
 nn("max_pool max_pool_with_indices", call(f(2, 3, 6, 6), 2, 2, 2, 0, 1, False),
    call(f(2, 3, 7), 1, 3, 2, 1, 1, True))
@@ -116,7 +116,7 @@ nn("lp_pool", call(positive(2, 3, 6), 1, 2.0, 2, None, False))
 nn("adaptive_avg_pool adaptive_max_pool", call(f(2, 3, 7), (3,)), call(f(1, 2, 5, 6), (2, 3)))
 nn("fractional_max_pool", call(f(1, 2, 6, 6), unit(1, 2, 2), (2, 2), (3, 3)))
 
-# ---- recurrent -----------------------------------------------------------------------------------------------
+# ---- recurrent ----------------------------------------------------------------------------------
 
 for _mode, _gates in (("RNN_TANH", 1), ("GRU", 3), ("LSTM", 4)):
     _states = [f(2, 3)] * (2 if _mode == "LSTM" else 1)
@@ -125,7 +125,7 @@ for _mode, _gates in (("RNN_TANH", 1), ("GRU", 3), ("LSTM", 4)):
     sample("_nn.recurrent_layer", call(_mode, f(5, 2, 4), _states, _weights, True, False, False,
                                        None))
 
-# ---- space ---------------------------------------------------------------------------------------------------
+# ---- space --------------------------------------------------------------------------------------
 
 sample("_nn.pad_number", call(f(2, 3, 4), (1, 2), 0.5))
 sample("_nn.pad_edges", *[call(f(1, 2, 5), (2, 1), mode)

@@ -235,7 +235,7 @@ def _lstsq(static, a, b):
     return out
 
 
-# ---- factorisations ---------------------------------------------------------------------------------
+# ---- factorisations -----------------------------------------------------------------------------
 
 
 def cholesky(a: Node) -> Node:
@@ -507,7 +507,7 @@ def _row_order(static, pivots):
     return order.reshape(pivots.shape[:-1] + (m,))
 
 
-# ---- the exponential -----------------------------------------------------------------------------------
+# ---- the exponential ----------------------------------------------------------------------------
 
 
 def matrix_exponential(a: Node) -> Node:
