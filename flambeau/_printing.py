@@ -74,16 +74,17 @@ class _Format:
 
 
 def _make_format(values: np.ndarray, kind: dtypes.dtype):
-    """A function from a number to its padded text."""
+    """A function from a number to its padded text, and the width that lines are broken by."""
     if kind.is_complex:
-        real = _Format(values.real, True).text
-        imaginary = _Format(values.imag, True).text
+        formats = _Format(values.real, True), _Format(values.imag, True)
+        real, imaginary = (f.text for f in formats)
 
         def show(v):
             sign = "+" if not (v.imag < 0 or math.copysign(1, v.imag) < 0) else "-"
             return f"{real(v.real)}{sign}{imaginary(abs(v.imag)).strip()}j"
-        return show
-    return _Format(values, kind.is_floating_point).text
+        return show, formats[0].width + formats[1].width + 1
+    found = _Format(values, kind.is_floating_point)
+    return found.text, found.width
 
 
 def _summarised(array: np.ndarray) -> np.ndarray:
@@ -96,14 +97,14 @@ def _summarised(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _vector(items: list[str], indent: int, width: int, summary: bool) -> str:
+def _vector(items: list[str], indent: int, width: int) -> str:
     per_line = max(1, (_Options.linewidth - indent) // (width + 2))
     lines = [items[i:i + per_line] for i in range(0, len(items), per_line)]
     joined = ("," + "\n" + " " * (indent + 1)).join(", ".join(line) for line in lines)
     return "[" + joined + "]"
 
 
-def _nested(array: np.ndarray, indent: int, show, summary: bool) -> str:
+def _nested(array: np.ndarray, indent: int, show, width: int, summary: bool) -> str:
     if array.ndim == 0:
         return show(array.item())
     edge = _Options.edgeitems
@@ -114,14 +115,13 @@ def _nested(array: np.ndarray, indent: int, show, summary: bool) -> str:
                      + [show(v) for v in values[-edge:]])
         else:
             items = [show(v) for v in values]
-        width = max((len(i) for i in items if i != " ..."), default=0)
-        return _vector(items, indent, width, summary)
+        return _vector(items, indent, width)
     if summary and array.shape[0] > 2 * edge:
-        rows = ([_nested(array[i], indent + 1, show, summary) for i in range(edge)] + ["..."]
-                + [_nested(array[i], indent + 1, show, summary)
+        rows = ([_nested(array[i], indent + 1, show, width, summary) for i in range(edge)] + ["..."]
+                + [_nested(array[i], indent + 1, show, width, summary)
                    for i in range(array.shape[0] - edge, array.shape[0])])
     else:
-        rows = [_nested(row, indent + 1, show, summary) for row in array]
+        rows = [_nested(row, indent + 1, show, width, summary) for row in array]
     separator = "," + "\n" * (array.ndim - 1) + " " * (indent + 1)
     return "[" + separator.join(rows) + "]"
 
@@ -137,10 +137,10 @@ def tensor_text(array: np.ndarray, kind: dtypes.dtype, suffixes: list[str],
     else:
         summary = array.size > _Options.threshold
         shown = _summarised(array) if summary else array
-        body = _nested(array, indent, _make_format(shown, kind), summary)
+        body = _nested(array, indent, *_make_format(shown, kind), summary)
     text = prefix + body
     last = text.rfind("\n") + 1
-    width = len(text) - last
+    width = len(text) - last + 2             # PyTorch counts two characters more
     for suffix in suffixes:
         if width + len(suffix) + 2 > _Options.linewidth:
             text += ",\n" + " " * indent + suffix

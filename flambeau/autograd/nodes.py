@@ -27,6 +27,8 @@ class GradNode:
         if self._name is not None:
             return self._name
         op = self._node.op
+        if op == "reshape" and self._node.inputs[0].op == "slice":
+            return "SelectBackward0"
         return _NAMES.get(op, "".join(w.capitalize() for w in op.split("_")) + "Backward0")
 
     @property
