@@ -172,11 +172,33 @@ class CellWriter:
         for cell in cells:
             if cell.op == "reduce":
                 continue
-            if self.laned[cell]:
+            if cell in self.plan.scratch_rows:
+                for u in range(len(self.units)):
+                    self.scopes[-1][cell, u] = self.write_kept(cell, u)
+            elif self.laned[cell]:
                 for u in range(len(self.units)):
                     self.scopes[-1][cell, u] = self.write_cell(cell, u)
             else:
                 self.scopes[-1][cell, None] = self.write_cell(cell, 0)
+
+    def write_kept(self, cell: Cell, u):
+        """A value that later walks over the row read back instead of computing it again."""
+        f, unit = self.f, self.units[u]
+        row, first_phase = self.plan.scratch_rows[cell]
+        place = unit.first
+        if row:
+            place = place + self.int_arg(self.plan.extent_slot[self.plan.lane_loop]) * row
+        type = vector(register_type(cell.dtype), unit.lanes)
+        if self.phase != first_phase:
+            if unit.mask is None:
+                return f.load(type, f.scratch, place)
+            return f.load_masked(type, f.scratch, unit.mask, place)
+        value = self.write_cell(cell, u)
+        if unit.mask is None:
+            f.store(value, f.scratch, place)
+        else:
+            f.store_masked(value, f.scratch, unit.mask, place)
+        return value
 
     def write_cell(self, cell: Cell, u):
         f, plan, op = self.f, self.plan, cell.op

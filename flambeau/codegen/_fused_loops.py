@@ -134,7 +134,9 @@ class _Writer(CellWriter):
                   and self.store_phase(c) == phase]
         if not reduces and not stores:
             return
-        needed = self.needed([o for r in reduces for o in r.operands] + [c for _, c in stores])
+        roots = [o for r in reduces for o in r.operands] + [c for _, c in stores]
+        needed = sorted(plan.needed(roots, phase), key=self.position.__getitem__)
+        self.phase = phase
         reducers = [Reducer(f, r.attrs[0], r.operands[0].dtype) for r in reduces]
         if plan.shape == "columns":
             starts = [[r.start(u.lanes) for u in self.units] for r in reducers]
@@ -168,17 +170,6 @@ class _Writer(CellWriter):
 
     def store_phase(self, cell):
         return cell.phase
-
-    def needed(self, roots):
-        """The cells inside the reduction loops that `roots` need, operands first."""
-        found, stack = set(), list(roots)
-        while stack:
-            cell = stack.pop()
-            if cell in found or not self.nested[cell] or cell.op == "reduce":
-                continue
-            found.add(cell)
-            stack.extend(cell.operands)
-        return sorted(found, key=self.position.__getitem__)
 
     def walk(self, level, work, accumulators):
         """The loops of a phase from `level` inwards; returns the accumulators after them."""

@@ -28,9 +28,10 @@ from .kernel_call import Epilogue, Integer, KernelCall, Pointer
 
 __all__ = ["EpiloguePlan", "Plan", "plan_fused"]
 
-VERSION = 4
+VERSION = 5
 COLUMN_UNROLL = 4
 POINTWISE_BLOCK = 4096     # elements of an item where one loop holds everything
+SCRATCH_BYTES = 1 << 16    # of the values of a row that are kept from walk to walk
 CHUNK_WORK = 60_000        # operations of a chunk: about 5 microseconds of vector code
 
 
@@ -233,9 +234,47 @@ class Plan:
         else:
             expensive = any(c.op in EXPENSIVE for c in self.cells)
             self.unroll = 2 if expensive or len(self.cells) > 24 else 4
+        self._keep_in_scratch(numbers)
         self.name = "fused_" + hashlib.blake2b(
             repr((VERSION, _cpu.vector_width(), self.unroll, self.key)).encode(),
             digest_size=12).hexdigest()
+
+    def _keep_in_scratch(self, numbers):
+        """Chooses the dear values that several walks over a row need: the first one keeps them.
+
+        `scratch_rows` maps them to (their row of scratch, the phase that computes them).
+        """
+        self.scratch_rows: dict[Cell, tuple[int, int]] = {}
+        if self.shape != "rows" or self.reduce_nest:
+            return
+        roots: dict[int, list[Cell]] = {}
+        for cell in self.cells:
+            if cell.op == "reduce":
+                roots.setdefault(cell.phase - 1, []).extend(cell.operands)
+        for store in self.body.stores:
+            if any(k in self.reduced for k, _ in store.index[1]):
+                roots.setdefault(store.cell.phase, []).append(store.cell)
+        limit = SCRATCH_BYTES // (4 * self.lane_extent)
+        for cell in reversed(self.cells):
+            if (cell.op in EXPENSIVE and self.in_lanes(cell) and cell.dtype.itemsize <= 4
+                    and len(self.scratch_rows) < limit):
+                users = [p for p in sorted(roots) if cell in self.needed(roots[p], p)]
+                if len(users) > 1:
+                    self.scratch_rows[cell] = len(self.scratch_rows), users[0]
+        if self.scratch_rows:
+            self.key.append(["scratch", [(numbers[c], *v) for c, v in self.scratch_rows.items()]])
+
+    def needed(self, roots, phase):
+        """The cells inside the reduction loops that a walk computes for `roots`, or reads back."""
+        found, stack = set(), list(roots)
+        while stack:
+            cell = stack.pop()
+            if cell in found or not self.in_nest(cell) or cell.op == "reduce":
+                continue
+            found.add(cell)
+            if self.scratch_rows.get(cell, (0, phase))[1] == phase:
+                stack.extend(cell.operands)
+        return found
 
     def _count_pointers(self):
         found = set()
@@ -337,8 +376,9 @@ class Plan:
                 moved += self._touched(cell.attrs[1]) * cell.dtype.itemsize
         for store in self.body.stores:
             moved += self._touched(store.index) * store.cell.dtype.itemsize
-        return KernelCall(self.name, self, args, items, grain, 0, total * self.body.operations,
-                          moved, self.body.label)
+        scratch = 4 * self.lane_extent * len(self.scratch_rows)
+        return KernelCall(self.name, self, args, items, grain, scratch,
+                          total * self.body.operations, moved, self.body.label)
 
     def _touched(self, index):
         total = 1
