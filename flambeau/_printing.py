@@ -137,7 +137,8 @@ def tensor_text(array: np.ndarray, kind: dtypes.dtype, suffixes: list[str],
     else:
         summary = array.size > _Options.threshold
         shown = _summarised(array) if summary else array
-        body = _nested(array, indent, *_make_format(shown, kind), summary)
+        show, wide = _make_format(shown, kind)
+        body = _nested(array, indent, show, wide, summary)
     text = prefix + body
     last = text.rfind("\n") + 1
     width = len(text) - last + 2             # PyTorch counts two characters more

@@ -274,7 +274,7 @@ def check_dtypes(key: str, call: Call, expected: Run):
         except _REFUSALS:
             assert dtype is not torch.float32, f"{key} refuses float32"
             continue
-        for f, r, kind in zip(found, run.results, kinds):
+        for r, kind in zip(run.results, kinds):
             floating = kind is torch.float64 and key != "_private.to_dtype"
             assert not floating or r.dtype in (dtype, torch.float32, torch.float64), (
                 f"{key} of {dtype} gives {r.dtype}")
@@ -289,7 +289,7 @@ def check_dtypes(key: str, call: Call, expected: Run):
 
 
 def check_operation(key: str, call: Call, first: bool = True):
-    """All of the above for one call; other types and compiled gradients for an operation's first."""
+    """All of the above for one call; for an operation's first also other types, and compiled."""
     with tier(False):
         expected = Run(key, call)
         dtypes = [r.dtype for r in expected.results]

@@ -118,7 +118,8 @@ sample("""special.bessel_y0 special.bessel_y1 special.modified_bessel_k0
        call(unit(5) * 60, smooth=False))
 sample("""add sub mul maximum minimum fmax fmin atan2 hypot copysign rsub lerp_ logaddexp
     logaddexp2 eq ne lt le gt ge nextafter""",
-       call(f(3, 4), f(3, 4)), call(f(3, 1), f(4)), call(f(3, 4), f()), call(np.zeros((0, 3)), f(3)))
+       call(f(3, 4), f(3, 4)), call(f(3, 1), f(4)), call(f(3, 4), f()),
+       call(np.zeros((0, 3)), f(3)))
 sample("add sub mul rsub eq lt ge div", call(f(2, 3), 2.5), call(whole(9, 4), 3))
 sample("add sub rsub", call(f(3), f(3), alpha=2.5))
 del SAMPLES["lerp_"]
@@ -172,8 +173,8 @@ _REDUCED = (call(f(3, 4)), call(f(3, 4), 0), call(f(2, 3, 4), -1, True), call(f(
 sample("sum mean nansum nanmean amax amin var std count_nonzero logsumexp_", *_REDUCED[:2])
 del SAMPLES["logsumexp_"]
 sample("sum mean nansum amax amin", *_REDUCED[2:], call(f(2, 3, 4), (0, 2)))
-sample("sum nansum", call(whole(5, 3, 4)), call(np.zeros((0, 3)), 0), call(f(3), dtype=dtypes.float32,
-                                                                          smooth=False))
+sample("sum nansum", call(whole(5, 3, 4)), call(np.zeros((0, 3)), 0),
+       call(f(3), dtype=dtypes.float32, smooth=False))
 sample("prod", *_REDUCED, call(np.array([[1.0, 0.0, 2.0], [3.0, 4.0, 5.0]]), 1))
 sample("var std var_mean std_mean", call(f(3, 4), 1, keepdim=True), call(f(3, 4), correction=0),
        call(f(2, 3, 4), (0, 2), False))
@@ -343,7 +344,8 @@ sample("linalg.lu linalg.lu_factor linalg.lu_factor_ex", call(matrix(3, 3)), cal
 _pivots = np.array([2, 3, 3], np.int32)
 sample("lu_unpack", call(f(3, 3), _pivots))
 sample("linalg._lu_solve", call(matrix(3, 3), _pivots, f(3, 2)),
-       call(matrix(3, 3), _pivots, f(2, 3), False), call(matrix(3, 3), _pivots, f(3, 2), True, True))
+       call(matrix(3, 3), _pivots, f(2, 3), False),
+       call(matrix(3, 3), _pivots, f(3, 2), True, True))
 sample("geqrf", call(f(4, 3), smooth=False))
 sample("linalg.householder_product", call(f(4, 3), unit(3)))
 sample("ormqr", call(f(4, 3), unit(3), f(4, 2)), call(f(4, 3), unit(3), f(2, 4), False, True))
@@ -360,7 +362,8 @@ sample("linalg.tensorsolve", call(f(2, 3, 6), f(2, 3)))
 
 # ---- Fourier transforms -------------------------------------------------------------------------
 
-sample("fft.fft fft.ifft", call(f(3, 5)), call(f(6, 2), 4, 0, "ortho"), call(cx(4), 6, smooth=False))
+sample("fft.fft fft.ifft", call(f(3, 5)), call(f(6, 2), 4, 0, "ortho"),
+       call(cx(4), 6, smooth=False))
 sample("fft.rfft fft.ihfft", call(f(3, 5)), call(f(6, 2), 4, 0, "ortho"))
 sample("fft.irfft fft.hfft", call(cx(3, 4), smooth=False), call(f(5), 7))
 sample("fft.fft2 fft.ifft2 fft.fftn fft.ifftn fft.rfft2 fft.rfftn fft.ihfft2 fft.ihfftn",

@@ -34,7 +34,8 @@ nn("scale_by_mask", call(f(3, 4), flags(3, 4).astype(float)))
 nn("scale_by_mask_alpha", call(f(3, 4), flags(3, 4) / 0.7, 0.3))
 nn("gumbel_softmax_soft", call(f(3, 4), positive(3, 4), 0.7, 1))
 _attention = "_nn.scaled_dot_product_attention"
-sample(_attention, call(f(2, 2, 3, 4), f(2, 2, 5, 4), f(2, 2, 5, 4), None, None, False, None, False),
+sample(_attention,
+       call(f(2, 2, 3, 4), f(2, 2, 5, 4), f(2, 2, 5, 4), None, None, False, None, False),
        call(f(2, 3, 4), f(2, 3, 4), f(2, 3, 4), None, None, True, 0.5, False),
        call(f(3, 4), f(5, 4), f(5, 4), f(3, 5), None, False, None, False))
 

@@ -68,7 +68,8 @@ EQUIVALENTS = {
 }
 # Results that are defined up to a sign, order or phase, and operations that PyTorch does not have
 # as one function (the modules that use these are compared in test_modules.py).
-FREE = {"nn.functional.gumbel_softmax_soft", "linalg.eig", "linalg.eigvals", "linalg.eigh", "linalg.svd", "geqrf", "linalg.qr"}
+FREE = {"nn.functional.gumbel_softmax_soft", "linalg.eig", "linalg.eigvals", "linalg.eigh",
+        "linalg.svd", "geqrf", "linalg.qr"}
 
 # PyTorch has no gradients for these, or none for an argument that the samples make a leaf.
 UNDIFFERENTIABLE = {
