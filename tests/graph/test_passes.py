@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from graphs import array_for, assert_same, input_node, scalar_node
+from graphs import array_for, assert_same, input_node, run_compiled, scalar_node
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_compile import convolution_net, mlp_step, random_case, step_arrays, tolerance_scale
 
 from flambeau import dtypes
+from flambeau.graph.compile import compile_program
 from flambeau.graph.interpret import interpret
 from flambeau.graph.ir import check, constant, expand_to, full, p, topological_order
 from flambeau.graph.passes.assign_layouts import assign_layouts, channels_last_strides
@@ -122,6 +123,19 @@ def test_long_reductions_are_split():
     assert operations(outputs).count("reduce_max") == 2
     small = p.reduce_sum(input_node(0, (64, 16)), dims=(0,))
     assert split_reductions([small], {}) == [small]
+
+
+@pytest.mark.parametrize("shape, dims", [((100_003,), (0,)), ((65537, 3), (0,)),
+                                         ((40_009, 2), (0, 1)), ((1_000_000,), (0,))])
+def test_long_reductions_of_any_extent(shape, dims):
+    x = input_node(0, shape)
+    array = array_for(x, np.random.default_rng(9)) + 1
+    outputs = [p.reduce_sum(x, dims=dims), p.reduce_min(x, dims=dims)]
+    rewritten = split_reductions(outputs, {})
+    assert operations(rewritten).count("reduce_sum") >= 2
+    total, least = run_compiled(compile_program(outputs, [x]), outputs, [array])
+    np.testing.assert_allclose(total, array.astype(np.float64).sum(dims), rtol=1e-6)
+    np.testing.assert_array_equal(least, array.min(dims))
 
 
 def test_layouts_are_channels_last_between_convolutions():

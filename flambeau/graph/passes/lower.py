@@ -349,7 +349,10 @@ class Lowering:
             raise CannotLower(f"{node.op} has no native code", node)
         index = self.unflatten(self.flat, source.shape)
         operand = self.lower(source, index, None)
-        along = index[node.attrs["dim"]] if node.op in ("argmax", "argmin") else None
+        arg = node.op in ("argmax", "argmin")
+        if not self.reduced_loops:          # over one element: nothing to walk over
+            return self.constant(0, node.dtype) if arg else operand
+        along = index[node.attrs["dim"]] if arg else None
         depends = self.parallel_loops | (operand.depends - self.reduced_loops)
         cell = self.new_cell("reduce", (operand,), node.dtype, (node.op, along), depends)
         cell.phase = operand.phase + 1

@@ -7,7 +7,8 @@ more accurate than one long one.
 
 from __future__ import annotations
 
-from ..ir import Node, p, topological_order
+from ..ir import PRIMITIVES, Node, p, topological_order
+from ..primitives.movement import slice_dim
 from .simplify import rebuild
 
 __all__ = ["split_reductions"]
@@ -62,7 +63,9 @@ def _split(node, layouts):
             continue
         part = _divisor(extent, max(1, WANTED // items), 4096 // items)
         if part is None:
-            break
+            if kept or extent < 1024:
+                break
+            return _split_ragged(node, d, layouts)
         return _split_dim(node, kept, d, part)
     if not kept or len(kept) == len(dims):
         return node
@@ -91,6 +94,23 @@ def _split_dim(node, kept, dim, parts):
     first = tuple(sorted(moved[d] for d in dims if d not in kept))
     partial = node.primitive(wide, dims=first)
     return _second(node, partial, first, [moved[d] for d in kept] + [dim])
+
+
+_COMBINE = {"reduce_sum": "add", "reduce_prod": "mul", "reduce_max": "maximum",
+            "reduce_min": "minimum", "reduce_any": "bitwise_or", "reduce_all": "bitwise_and"}
+
+
+def _split_ragged(node, dim, layouts):
+    """An extent without a fitting divisor: a multiple of 64, and what is left over."""
+    source = node.inputs[0]
+    whole = source.shape[dim] // 64 * 64
+    head = slice_dim(source, dim, 0, whole)
+    tail = slice_dim(source, dim, whole, source.shape[dim])
+    parts = [node.primitive(part, dims=node.attrs["dims"]) for part in (head, tail)]
+    result = PRIMITIVES[_COMBINE[node.op]](_split(parts[0], layouts), parts[1])
+    for new in (head, tail, *parts, result):
+        new.site, new.scope = node.site, node.scope
+    return result
 
 
 def _divisor(extent, least, most):
