@@ -3,9 +3,10 @@
 import importlib.util
 
 if importlib.util.find_spec("tensorboard") is None:
-    raise ImportError(
+    raise ModuleNotFoundError(
         "flambeau.utils.tensorboard needs the tensorboard package: "
-        "pip install 'flambeau[tensorboard]'   (or: pip install tensorboard pillow)"
+        "pip install 'flambeau[tensorboard]'   (or: pip install tensorboard pillow)",
+        name="tensorboard",
     )
 
 from tensorboard.summary.writer.record_writer import RecordWriter  # noqa: E402
