@@ -19,7 +19,8 @@ ENVIRONMENT = "FLAMBEAU_MAIN"          # tells spawned processes what the main p
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 # Errors of these kinds come from what the program asked for; others may be Flambeau's own fault,
 # and then its frames are what a report needs.
-_USER_ERRORS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, ImportError)
+_USER_ERRORS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, ImportError,
+                KeyboardInterrupt)
 
 
 def run(kind: str, target: str, arguments: list[str]) -> int:
@@ -45,12 +46,9 @@ def run(kind: str, target: str, arguments: list[str]) -> int:
     except SystemExit:
         raise
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt) and sys.excepthook is sys.__excepthook__:
-            print("\ninterrupted", file=sys.stderr)
-            return 130
         trim(error)
         sys.excepthook(type(error), error, error.__traceback__)
-        return 1
+        return 130 if isinstance(error, KeyboardInterrupt) else 1
     return 0
 
 

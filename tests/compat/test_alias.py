@@ -189,3 +189,18 @@ def test_install_refuses_when_the_real_one_is_loaded(tmp_path):
         [sys.executable, "-c", "import torch, flambeau.compat as c; c.install()"], cwd=tmp_path,
         capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ROOT}, timeout=60)
     assert "torch is imported already" in result.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_an_interrupted_script_shows_where_it_was(tmp_path):
+    result = run(tmp_path, """
+        import os, signal, torch
+        def train():
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(1000):
+                torch.ones(3).sum().item()
+        train()
+        """)
+    assert result.returncode == 130
+    assert "in train" in result.stderr and result.stderr.rstrip().endswith("KeyboardInterrupt")
+    assert "runner.py" not in result.stderr
