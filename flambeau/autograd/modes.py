@@ -66,7 +66,21 @@ class _Mode:
         return wrapped
 
 
-class no_grad(_Mode):
+class _DecoratorMode(_Mode):
+    """A mode that also decorates a function without a call: ``@no_grad``."""
+
+    def __new__(cls, function=None):
+        made = super().__new__(cls)
+        if function is None:
+            return made
+        made.__init__()
+        return made(function)
+
+    def __init__(self, function=None) -> None:
+        super().__init__()
+
+
+class no_grad(_DecoratorMode):
     """Nothing is recorded for differentiation inside.
 
     >>> import flambeau as torch
@@ -79,31 +93,11 @@ class no_grad(_Mode):
 
     mode = False
 
-    def __new__(cls, function=None):
-        made = super().__new__(cls)
-        if function is None:
-            return made
-        made.__init__()
-        return made(function)
 
-    def __init__(self, function=None) -> None:
-        super().__init__()
-
-
-class enable_grad(_Mode):
+class enable_grad(_DecoratorMode):
     """Operations are recorded for differentiation inside, also within no_grad."""
 
     mode = True
-
-    def __new__(cls, function=None):
-        made = super().__new__(cls)
-        if function is None:
-            return made
-        made.__init__()
-        return made(function)
-
-    def __init__(self, function=None) -> None:
-        super().__init__()
 
 
 class set_grad_enabled(_Mode):

@@ -1,29 +1,4 @@
 """Reading and writing files of images."""
 
-from flambeau.vision.io.image import (
-    ImageReadMode,
-    decode_image,
-    decode_jpeg,
-    decode_png,
-    encode_jpeg,
-    encode_png,
-    read_file,
-    read_image,
-    write_file,
-    write_jpeg,
-    write_png,
-)
-
-__all__ = [
-    "ImageReadMode",
-    "decode_image",
-    "decode_jpeg",
-    "decode_png",
-    "encode_jpeg",
-    "encode_png",
-    "read_file",
-    "read_image",
-    "write_file",
-    "write_jpeg",
-    "write_png",
-]
+from flambeau.vision.io.image import *
+from flambeau.vision.io.image import __all__

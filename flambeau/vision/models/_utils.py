@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 from flambeau import nn
 
-__all__ = ["IntermediateLayerGetter"]
+__all__ = ["IntermediateLayerGetter", "initialise_layers"]
 
 
 class IntermediateLayerGetter(nn.ModuleDict):
@@ -45,6 +46,21 @@ def _make_divisible(v: float, divisor: int, min_value: int | None = None) -> int
     least = divisor if min_value is None else min_value
     rounded = max(least, int(v + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * v else rounded
+
+
+def initialise_layers(network: nn.Module, linear: Callable[[nn.Linear], Any]) -> None:
+    """The first values of a network with batch normalisation; `linear` draws a layer's weight."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm)):
+            nn.init.ones_(module.weight)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear):
+            linear(module)
+            nn.init.zeros_(module.bias)
 
 
 def _ovewrite_named_param(kwargs: dict[str, Any], param: str, new_value: Any) -> None:

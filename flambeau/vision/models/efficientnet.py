@@ -11,7 +11,7 @@ from typing import Any
 import flambeau
 from flambeau import Tensor, nn
 from flambeau.vision.models._api import model_builder, weights_enum
-from flambeau.vision.models._utils import _make_divisible
+from flambeau.vision.models._utils import _make_divisible, initialise_layers
 from flambeau.vision.ops.misc import Conv2dNormActivation, SqueezeExcitation
 from flambeau.vision.ops.stochastic_depth import StochasticDepth
 
@@ -163,6 +163,11 @@ class FusedMBConvConfig(_StageConfig):
     _block = FusedMBConv
 
 
+def _draw_linear(layer: nn.Linear) -> None:
+    bound = 1.0 / math.sqrt(layer.out_features)
+    nn.init.uniform_(layer.weight, -bound, bound)
+
+
 class EfficientNet(nn.Module):
     """EfficientNet.
 
@@ -219,18 +224,7 @@ class EfficientNet(nn.Module):
         self.classifier = nn.Sequential(
             nn.Dropout(p=dropout, inplace=True), nn.Linear(last_channel, num_classes)
         )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-            elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm)):
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.Linear):
-                bound = 1.0 / math.sqrt(module.out_features)
-                nn.init.uniform_(module.weight, -bound, bound)
-                nn.init.zeros_(module.bias)
+        initialise_layers(self, _draw_linear)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.avgpool(self.features(x))

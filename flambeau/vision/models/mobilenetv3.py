@@ -9,7 +9,7 @@ from typing import Any
 import flambeau
 from flambeau import Tensor, nn
 from flambeau.vision.models._api import model_builder, weights_enum
-from flambeau.vision.models._utils import _make_divisible
+from flambeau.vision.models._utils import _make_divisible, initialise_layers
 from flambeau.vision.ops.misc import Conv2dNormActivation, SqueezeExcitation
 
 __all__ = [
@@ -145,17 +145,7 @@ class MobileNetV3(nn.Module):
             nn.Dropout(p=dropout, inplace=True),
             nn.Linear(last_channel, num_classes),
         )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-            elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm)):
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, 0, 0.01)
-                nn.init.zeros_(module.bias)
+        initialise_layers(self, lambda layer: nn.init.normal_(layer.weight, 0, 0.01))
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.avgpool(self.features(x))
