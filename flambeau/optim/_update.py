@@ -8,6 +8,7 @@ The numbers are inputs of the program, so a schedule or a step count compiles no
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from sys import getrefcount
 from typing import Any
 
 from ..graph.ir import Node, building, expand_to, p
@@ -52,6 +53,22 @@ def lerp(start: Node, end: Node, weight: Node) -> Node:
 def root(node: Node) -> Node:
     """The square root."""
     return p.sqrt(node)
+
+
+class _Holder:
+    """Something with a storage that nothing else refers to."""
+
+    def __init__(self):
+        self._storage = object()
+
+
+def _references(tensor: Any) -> int:
+    """How many references there are to a tensor's storage, the interpreter's own included."""
+    storage = tensor._storage
+    return getrefcount(storage)
+
+
+_ALONE = _references(_Holder())        # differs between versions of Python
 
 
 # ---- the event ------------------------------------------------------------
@@ -157,8 +174,12 @@ def write(tensors: Sequence[Tensor], values: Sequence[Value]) -> None:
     for tensor, value in zip(tensors, values):
         storage = tensor._storage
         if storage is not None:
-            tensor._assign(from_value(value), mark=False)
-            continue
+            shared = _references(tensor) > _ALONE + 1          # one for the name `storage`
+            if tensor._chain or storage.pinned is not None or shared:
+                tensor._assign(from_value(value), mark=False)
+                continue
+            # the views that made the storage are gone (``p.data.normal_()``): a plain tensor again
+            tensor._version_count, tensor._storage = storage.version, None
         old = tensor._value
         if old.owner is not None:
             old.written = True

@@ -338,3 +338,23 @@ def test_errors_of_loading():
     a.grad = torch.ones(3, 2)
     with pytest.raises(AssertionError, match="capturable=True"):
         optimizer.step()
+
+
+def test_parameters_initialised_through_data_train_as_others_do():
+    results = []
+    for kept in (False, True):
+        w = torch.nn.Parameter(torch.zeros(3))
+        w.data.fill_(2.0)
+        data = w.data if kept else None
+        optimizer = torch.optim.SGD([w], lr=0.1, momentum=0.9)
+        for _ in range(4):
+            optimizer.zero_grad()
+            (w * w).sum().backward()
+            optimizer.step()
+        results.append(w.tolist())
+        assert w.is_leaf and w.requires_grad
+        if kept:
+            assert data.tolist() == w.tolist()
+            data.fill_(1.0)
+            assert w.tolist() == [1.0] * 3
+    assert results[0] == results[1]
