@@ -133,7 +133,7 @@ def _rows_for(run, panel, dtype):
 
 def _as_contraction(shape, x, dy, dw, allocate, label):
     """A 1x1 convolution without padding or strides is a product of matrices."""
-    if shape.groups != 1 or any(
+    if shape.groups != 1 or any(low or high for low, high in shape.padding) or any(
             v != 1 for v in (*shape.size, *shape.stride, *shape.base_dilation)):
         return None
     pixels, step, dense = shape.batch, x.strides[-1], True

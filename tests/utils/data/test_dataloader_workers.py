@@ -268,7 +268,7 @@ def test_busy_workers_are_stopped_quickly():
     started = time.monotonic()
     del batches
     gc.collect()
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 30      # the workers would sleep for 60 s
     assert not any(map(alive, pids))
 
 
