@@ -36,6 +36,18 @@ def compiled(function, mode):
     return torch.compile(function) if mode == "compile" else function
 
 
+def training_step(forward, optimizer):
+    """The function that runs one step: loss, gradients, update."""
+    def step():
+        loss = forward()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    return step
+
+
 def measure(step, found):
     """Time the first step and the median of the others; print the result as JSON."""
     begin = time.perf_counter()

@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from _timing import compiled, measure, options, prepared
+from _timing import compiled, measure, options, prepared, training_step
 from torch import nn
 
 found = options(100)
@@ -12,14 +12,4 @@ images, labels = torch.randn(64, 1, 28, 28), torch.randint(0, 10, (64,))
 model, images = prepared(model, images, found.mode)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
 forward = compiled(lambda: F.cross_entropy(model(images), labels), found.mode)
-
-
-def step():
-    loss = forward()
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.detach()
-
-
-measure(step, found)
+measure(training_step(forward, optimizer), found)

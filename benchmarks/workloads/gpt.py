@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from _timing import compiled, measure, options
+from _timing import compiled, measure, options, training_step
 from torch import nn
 
 WIDTH, HEADS, CONTEXT, VOCABULARY = 128, 4, 64, 65
@@ -51,14 +51,4 @@ def loss_of():
 
 
 forward = compiled(loss_of, found.mode)
-
-
-def step():
-    loss = forward()
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.detach()
-
-
-measure(step, found)
+measure(training_step(forward, optimizer), found)

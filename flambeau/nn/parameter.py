@@ -18,20 +18,17 @@ def _new_leaf(cls, data, requires_grad):
     return leaf.requires_grad_(requires_grad)
 
 
-class _ParameterMeta(type(Tensor)):
-    """Lets tensors marked ``_is_param`` (parameters of tensor subclasses) count as parameters."""
+class _MarkedType(type(Tensor)):
+    """Tensors that carry the mark of a class (not of its base) count as its instances."""
 
     def __instancecheck__(cls, instance):
         if type.__instancecheck__(cls, instance):
             return True
-        return (
-            cls is Parameter
-            and isinstance(instance, Tensor)
-            and getattr(instance, "_is_param", False)
-        )
+        mark = cls.__dict__.get("_mark")
+        return mark is not None and isinstance(instance, Tensor) and getattr(instance, mark, False)
 
 
-class Parameter(Tensor, metaclass=_ParameterMeta):
+class Parameter(Tensor, metaclass=_MarkedType):
     """A tensor that a module lists among its parameters when it is assigned as an attribute.
 
     Args:
@@ -44,6 +41,8 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     Parameter containing:
     tensor([1., 1.], requires_grad=True)
     """
+
+    _mark = "_is_param"          # of parameters whose class is that of their data
 
     def __new__(cls, data=None, requires_grad=True):
         if data is None:
@@ -78,20 +77,7 @@ def _rebuild_parameter(data, requires_grad, backward_hooks):
     return parameter
 
 
-class _BufferMeta(type(Tensor)):
-    """Buffers are plain tensors that carry the mark ``_is_buffer``."""
-
-    def __instancecheck__(cls, instance):
-        if type.__instancecheck__(cls, instance):
-            return True
-        return (
-            cls is Buffer
-            and isinstance(instance, Tensor)
-            and getattr(instance, "_is_buffer", False)
-        )
-
-
-class Buffer(Tensor, metaclass=_BufferMeta):
+class Buffer(Tensor, metaclass=_MarkedType):
     """A tensor that becomes a buffer when it is assigned as an attribute of a module.
 
     >>> import flambeau as torch
@@ -100,6 +86,8 @@ class Buffer(Tensor, metaclass=_BufferMeta):
     >>> [name for name, _ in module.named_buffers()]
     ['scale']
     """
+
+    _mark = "_is_buffer"
 
     def __new__(cls, data=None, *, persistent=True):
         if data is None:
