@@ -50,6 +50,9 @@ def check_options(layout=None, pin_memory=False, memory_format=None) -> None:
 
 def _finish(made: Tensor, requires_grad: bool) -> Tensor:
     if requires_grad:
+        if made.dtype.category < 2:
+            raise RuntimeError("Only Tensors of floating point and complex dtype can require "
+                               f"gradients (received {made.dtype})")
         made.requires_grad_()
     return made
 

@@ -37,7 +37,14 @@ class Storage:
         self.pinned: np.ndarray | None = None     # memory that NumPy code can see as well
 
 
-class Tensor:
+class _TensorType(type):
+    """Prints the class under the name that programs use."""
+
+    def __repr__(cls) -> str:
+        return "<class 'torch.Tensor'>" if cls is Tensor else super().__repr__()
+
+
+class Tensor(metaclass=_TensorType):
     """A multi-dimensional array of elements of one dtype.
 
     >>> import flambeau as torch
@@ -422,7 +429,8 @@ def from_array(array: np.ndarray, dtype: dtypes.dtype | None = None) -> Tensor:
 def _wrap_result(declaration: Declaration, step, values, operands, static):
     if step.structure is None:
         tensor = from_value(values[0])
-        if declaration.view:
+        if declaration.view and not (declaration.view is not True and operands[0]._chain
+                                     and _must_copy(operands[0], tensor)):
             _link_view(tensor, operands[0], declaration, static)
         return tensor
     tensors = tuple(from_value(v) for v in values)
@@ -459,6 +467,21 @@ def detached(tensor: Tensor) -> Tensor:
     alias = from_value(value.sibling())
     _link_view(alias, tensor, DECLARED["detach"], ())
     return alias
+
+
+_copied: dict[tuple, bool] = {}
+
+
+def _must_copy(source: Tensor, reshaped: Tensor) -> bool:
+    """Whether the elements of the view `source` cannot be seen in the new shape without copying."""
+    key = (source._chain, source._storage.value.aval, reshaped._value.aval)
+    found = _copied.get(key)
+    if found is None:
+        from ._methods.memory import can_be_viewed
+        if len(_copied) > 10_000:
+            _copied.clear()
+        found = _copied[key] = not can_be_viewed(source, tuple(reshaped.shape))
+    return found
 
 
 def _replay(value: Value, chain, tensor: Tensor) -> Value:

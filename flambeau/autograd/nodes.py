@@ -12,6 +12,22 @@ _NAMES = {"contract": "MmBackward0", "reduce_sum": "SumBackward0", "reshape": "V
           "convolve": "ConvolutionBackward0", "take": "IndexBackward0",
           "reduce_max": "AmaxBackward0", "boundary": "FunctionBackward"}
 
+# Recorded operations that PyTorch knows by another name.
+_RECORDED = {
+    "adaptive_avg_pool": "adaptive_avg_pool2D", "avg_pool": "avg_pool2D",
+    "batch_norm_eval": "native_batch_norm", "batch_norm_train": "native_batch_norm",
+    "conv1d": "convolution", "conv2d": "convolution", "conv3d": "convolution",
+    "conv_transpose1d": "convolution", "conv_transpose2d": "convolution",
+    "conv_transpose3d": "convolution", "cross_entropy": "nll_loss", "flatten": "view",
+    "group_norm": "native_group_norm", "_index": "index", "l1_loss": "mean",
+    "layer_norm": "native_layer_norm", "linear": "addmm", "matmul": "mm",
+    "max_pool": "max_pool2D_with_indices", "_max_dim": "max", "_min_dim": "min",
+    "_norm": "linalg_vector_norm", "_pow_static": "pow", "reshape": "view",
+    "scale_by_mask": "mul", "to_dtype": "to_copy",
+}
+# Those whose first static argument chooses an overload: its name ends in 1 unless it is this.
+_OVERLOADED = {"mean": None, "squeeze": None, "sum": None}
+
 
 class GradNode:
     """One operation of the gradient graph."""
@@ -49,22 +65,33 @@ def _next(node: Node):
 
 
 def _find(tensor: Tensor) -> tuple[Node | None, str | None]:
+    """The node that computed `tensor`, and PyTorch's name of the recorded operation."""
     value = tensor._fetch()
     if value.history is not None:
-        return value.history[1], None
-    if value.trace is not None:
-        step = value.trace.cursor
-        node = value.trace.nodes()[value.slot]
-        while step is not None and node not in step.nodes:
-            step = step.parent
-        name = getattr(step.key[0], "name", None) if step is not None else None
-        return node, None if name is None else _backward_name(name)
-    return None, None
+        execution, node = value.history
+        step = None if execution.program is None else execution.program.step
+        function = execution.functions.get(node)
+    elif value.trace is not None:
+        node, step = value.trace.nodes()[value.slot], value.trace.cursor
+        function = value.trace.functions.get(value.slot)
+    else:
+        return None, None
+    if function is not None:
+        return node, f"{function[0].function.__name__}Backward"
+    while step is not None and node not in step.nodes:
+        step = step.parent
+    return node, None if step is None else _backward_name(step.key)
 
 
-def _backward_name(name: str) -> str:
-    name = {"_sum": "sum", "linear": "addmm", "_index": "index"}.get(name, name).strip("_")
-    return "".join(w.capitalize() for w in name.split("_")) + "Backward0"
+def _backward_name(key) -> str | None:
+    name = getattr(key[0], "name", None)
+    if name is None:
+        return None
+    if name == "basic_index":
+        return "SelectBackward0" if any(type(s) is int for s in key[1][0]) else "SliceBackward0"
+    second = name in _OVERLOADED and key[1] and key[1][0] is not _OVERLOADED[name]
+    words = _RECORDED.get(name, name).strip("_").split("_")
+    return "".join(w[:1].upper() + w[1:] for w in words) + f"Backward{int(bool(second))}"
 
 
 def grad_node(tensor: Tensor) -> GradNode | None:

@@ -23,10 +23,16 @@ from .pointwise import truth
 __all__: list[str] = []
 
 
+def _result_text(self) -> str:
+    parts = ",\n".join(f"{field}={value!r}" for field, value in zip(self._fields, self))
+    return f"torch.return_types.{type(self).__name__}(\n{parts})"
+
+
 def results(name: str, fields: str):
     """A tuple of nodes whose tensors come out as torch.return_types.<name>."""
     made = namedtuple(name, fields)
     made.__module__ = "torch.return_types"
+    made.__repr__ = _result_text
 
     class Nodes(tuple):
         structure = made
