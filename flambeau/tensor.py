@@ -474,6 +474,7 @@ _copied: dict[tuple, bool] = {}
 
 def _must_copy(source: Tensor, reshaped: Tensor) -> bool:
     """Whether the elements of the view `source` cannot be seen in the new shape without copying."""
+    assert source._storage is not None             # a view has one
     key = (source._chain, source._storage.value.aval, reshaped._value.aval)
     found = _copied.get(key)
     if found is None:

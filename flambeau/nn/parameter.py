@@ -3,7 +3,7 @@ from collections import OrderedDict
 
 import flambeau
 from flambeau.graph.ir import building
-from flambeau.tensor import Tensor, from_value
+from flambeau.tensor import Tensor, _TensorType, from_value
 
 __all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "is_lazy"]
 
@@ -18,7 +18,7 @@ def _new_leaf(cls, data, requires_grad):
     return leaf.requires_grad_(requires_grad)
 
 
-class _MarkedType(type(Tensor)):
+class _MarkedType(_TensorType):
     """Tensors that carry the mark of a class (not of its base) count as its instances."""
 
     def __instancecheck__(cls, instance):

@@ -31,10 +31,10 @@ class Operation:
 
     __slots__ = ("name", "build", "is_view")
 
-    def __init__(self, name: str, build, is_view: bool = False):
+    def __init__(self, name: str, build, is_view: bool | str = False):
         self.name = name
         self.build = build          # build(operands: list of Node, number nodes, None; static)
-        self.is_view = is_view
+        self.is_view = bool(is_view)
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
