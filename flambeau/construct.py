@@ -79,7 +79,7 @@ def _infer(data) -> tuple[Any, DType | None]:
             return data, dtypes.dtype_from_numpy(data.dtype)
         return data, dtypes.int64
     if isinstance(data, (float, np.floating)):
-        if isinstance(data, np.floating) and not isinstance(data, float):
+        if isinstance(data, np.floating):
             return data, dtypes.dtype_from_numpy(data.dtype)
         return data, default_dtype()
     if isinstance(data, (complex, np.complexfloating)):

@@ -25,6 +25,10 @@ def _bound(x):
 
 def _parse(index, rank: int):
     """(spec for basic indexing, {position in its result: index tensor})."""
+    if index.__class__ is list and len(index) < 32 and any(
+            i is None or i is Ellipsis or isinstance(i, (list, tuple, slice, Tensor, np.ndarray))
+            for i in index):
+        index = tuple(index)              # as PyTorch still takes nested lists
     items = index if isinstance(index, tuple) else (index,)
     spec, advanced = [], []
     for item in items:
@@ -36,7 +40,10 @@ def _parse(index, rank: int):
             if step is not None and step <= 0:
                 raise ValueError("step must be greater than zero")
             spec.append(("slice", _bound(item.start), _bound(item.stop), step))
-        elif item is None or item is Ellipsis:
+        elif item is Ellipsis:
+            if Ellipsis not in spec:          # a second one stands for no dimension
+                spec.append(item)
+        elif item is None:
             spec.append(item)
         elif kind is bool or isinstance(item, np.bool_):
             advanced.append((len(spec), tensor(bool(item))))
@@ -61,8 +68,11 @@ def _parse(index, rank: int):
         elif hasattr(item, "__index__"):
             spec.append(item.__index__())
         else:
-            raise TypeError("only integers, slices (`:`), ellipsis (`...`), None and long or byte "
-                            f"Variables are valid indices (got {kind.__name__})")
+            if kind is str:
+                raise TypeError("new(): invalid data type 'str': indices are numbers, slices, "
+                                "masks and index tensors")
+            raise IndexError("only integers, slices (`:`), ellipsis (`...`), None and long or byte "
+                             f"Variables are valid indices (got {kind.__name__})")
     return spec, advanced
 
 
@@ -131,8 +141,13 @@ def _resolve(index, rank: int):
 
 def _check_masks(self, index) -> None:
     items = index if isinstance(index, tuple) else (index,)
+    if not any(isinstance(i, Tensor) and i.dtype in (dtypes.bool_, dtypes.uint8) for i in items):
+        return
+    used = [0 if i is None or i is Ellipsis or i.__class__ is bool else i.ndim
+            if isinstance(i, Tensor) and i.dtype in (dtypes.bool_, dtypes.uint8) else 1
+            for i in items]
     dim = 0
-    for item in items:
+    for place, item in enumerate(items):
         if isinstance(item, Tensor) and item.dtype in (dtypes.bool_, dtypes.uint8) and item.ndim:
             for d, extent in enumerate(item.shape):
                 if dim + d < self.ndim and self.shape[dim + d] != extent:
@@ -141,9 +156,9 @@ def _check_masks(self, index) -> None:
                         f"shape of the indexed tensor {list(self.shape)} at index {dim + d}")
             dim += item.ndim
         elif item is Ellipsis:
-            return
-        elif item is not None:
-            dim += 1
+            dim = max(dim, self.ndim - sum(used[place:]))
+        else:
+            dim += used[place]
 
 
 def _getitem(self, index):
@@ -156,7 +171,25 @@ def _getitem(self, index):
         made = _concrete_view(self, spec)
         return _basic.function(self, spec) if made is None else made
     out = self if all(s == _FULL for s in spec) else _basic.function(self, spec)
+    _check_bounds(out, indices, positions)
     return DECLARED["_private._index"].function(out, list(indices), positions)
+
+
+_CHECKED_AT_ONCE = 1 << 16
+
+
+def _check_bounds(source, indices, positions) -> None:
+    """Raise now for indices that lie in memory and are out of range; others raise when run."""
+    for index, position in zip(indices, positions):
+        value = index._fetch()
+        if not value.is_concrete or not 0 < value.aval.numel <= _CHECKED_AT_ONCE:
+            continue
+        extent = source.shape[position]
+        low, high = int(value.array.min()), int(value.array.max())
+        if low < -extent or high >= extent:
+            bad = low if low < -extent else high
+            raise IndexError(f"index {bad} is out of bounds for dimension {position} with size "
+                             f"{extent}")
 
 
 def _numpy_index(spec) -> tuple:
@@ -281,6 +314,7 @@ def _setitem(self, index, given):
             target.fill_(given)
         return
     target = self if all(s == _FULL for s in spec) else _basic.function(self, spec)
+    _check_bounds(target, indices, positions)
     target._assign(DECLARED["_private._index_put"].function(target, given, list(indices),
                                                             positions))
 

@@ -166,19 +166,26 @@ def _view(self, *size, dtype: DType | None = None):
     shape = _given_shape(size)
     if self._chain and not _is_contiguous(self):
         from ..ops.views import infer_shape
-        target = infer_shape(shape, self.numel())
-        base = self._storage.value.aval
-        ghost = np.lib.stride_tricks.as_strided(
-            np.empty(1, np.int8), tuple(base.shape), _row_major(base.shape), writeable=False)
-        array = _strided_array(ghost, self._chain)
-        if array is not None:
-            try:
-                array.view().shape = target
-            except AttributeError:
-                raise RuntimeError("view size is not compatible with input tensor's size and "
-                                   "stride (at least one dimension spans across two contiguous "
-                                   "subspaces). Use .reshape(...) instead.") from None
+        if not can_be_viewed(self, infer_shape(shape, self.numel())):
+            raise RuntimeError("view size is not compatible with input tensor's size and stride "
+                               "(at least one dimension spans across two contiguous subspaces). "
+                               "Use .reshape(...) instead.")
     return DECLARED["_private.view"].function(self, shape)
+
+
+def can_be_viewed(tensor, shape: tuple[int, ...]) -> bool:
+    """Whether the elements of a view can be seen in another shape without copying."""
+    base = tensor._storage.value.aval
+    ghost = np.lib.stride_tricks.as_strided(
+        np.empty(1, np.int8), tuple(base.shape), _row_major(base.shape), writeable=False)
+    array = _strided_array(ghost, tensor._chain)
+    if array is None or array.size == 0:
+        return True
+    try:
+        array.view().shape = shape
+    except AttributeError:
+        return False
+    return True
 
 
 def _given_shape(size) -> tuple[int, ...]:

@@ -52,7 +52,7 @@ class Declaration:
     """One declared operation and how it is exposed."""
 
     def __init__(self, body: Callable, name: str, method: bool, inplace: bool, out: bool,
-                 view: bool, namespace: str, aliases: tuple[str, ...], samples: Any):
+                 view: bool | str, namespace: str, aliases: tuple[str, ...], samples: Any):
         self.body = body
         self.name = name
         self.method = method
@@ -223,12 +223,13 @@ def apply_operation(declaration: Declaration, operands: tuple, static: tuple):
 
 
 def operation(name: str | None = None, *, method: bool = True, inplace: bool = False,
-              out: bool = False, view: bool = False, namespace: str = "",
+              out: bool = False, view: bool | str = False, namespace: str = "",
               aliases: tuple[str, ...] = (), samples: Any = None):
     """Declare an operation; see the module's docstring.
 
     method: also a method of Tensor; inplace: also ``name_``; out: takes ``out=``; view: the result
-    shares memory with the first operand; namespace: where the function is found under torch;
+    shares memory with the first operand ("if possible": or is a copy, where its memory has gaps);
+    namespace: where the function is found under torch;
     samples: a function that yields (args, kwargs) of NumPy arrays for the op harness.
     """
     def declare(body):

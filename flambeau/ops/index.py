@@ -38,7 +38,12 @@ def _split_index(input: Node, positions, indices):
 def _linear(input: Node, order, first, indices) -> tuple[Node, int]:
     """One index over the flattened indexed dims."""
     extents = [input.shape[d] for d in order[first:first + len(indices)]]
-    indices = broadcast(*indices)
+    try:
+        indices = broadcast(*indices)
+    except RuntimeError:
+        shapes = ", ".join(str(list(i.shape)) for i in indices)
+        raise IndexError("shape mismatch: indexing tensors could not be broadcast together with "
+                         f"shapes {shapes}") from None
     total: Node | None = None
     size = 1
     for index, extent in zip(indices, extents):
@@ -251,7 +256,9 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
     if not include_self:
         import math
         start = {"sum": 0, "mean": 0, "prod": 1, "amax": -math.inf, "amin": math.inf}[reduce]
-        if input.dtype.category < 2 and reduce in ("amax", "amin"):
+        if input.dtype is dtypes.bool_ and reduce in ("amax", "amin"):
+            start = reduce == "amin"
+        elif input.dtype.category < 2 and reduce in ("amax", "amin"):
             limits = dtypes.iinfo(input.dtype)
             start = limits.min if reduce == "amax" else limits.max
         base = scatter_node(input, dim, index, full_like(src, start), "set")

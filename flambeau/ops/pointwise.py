@@ -153,6 +153,8 @@ def relu(input: Tensor):
 @operation(inplace=True, out=True)
 def sgn(input: Tensor):
     """sign(x); x / |x| for complex numbers."""
+    if input.dtype is dtypes.bool_:
+        return p.reshape(input, shape=input.shape)
     if not input.dtype.is_complex:
         return p.sign(input)
     size = p.cast(p.abs(input), dtype=input.dtype)
@@ -163,7 +165,8 @@ def sgn(input: Tensor):
 @operation(inplace=True, out=True)
 def square(input: Tensor):
     """x * x."""
-    return p.mul(input, input)
+    x = cast(input, dtypes.int64) if input.dtype is dtypes.bool_ else input
+    return p.mul(x, x)
 
 
 @operation(inplace=True, out=True, aliases=("special_logit",))

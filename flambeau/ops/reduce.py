@@ -234,6 +234,10 @@ _declare_extreme("amin", "The smallest element over dim; the gradient is shared 
 @operation()
 def aminmax(input: Tensor, *, dim: int = None, keepdim: bool = False):
     """The smallest and the largest element."""
+    dims = normalise_dims(dim, input.ndim)
+    if any(input.shape[d] == 0 for d in dims):
+        raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the "
+                           "operation has no identity.")
     out = results("aminmax", "min max")
     return out((reduced(p.reduce_min, input, dim, keepdim),
                 reduced(p.reduce_max, input, dim, keepdim)))

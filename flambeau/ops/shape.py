@@ -156,7 +156,14 @@ def flipud(input: Tensor):
 @operation()
 def rot90(input: Tensor, k: int = 1, dims: tuple = (0, 1)):
     """Turned by 90 degrees k times from the first towards the second dim."""
+    if len(dims) != 2:
+        raise RuntimeError("expected total rotation dims == 2, but got dims = " + str(len(dims)))
+    if input.ndim < 2:
+        raise RuntimeError(f"expected total dims >= 2, but got total dims = {input.ndim}")
     a, b = (normalise_dim(d, input.ndim) for d in dims)
+    if a == b:
+        raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and "
+                           f"dim1 = {dims[1]}")
     order = list(range(input.ndim))
     order[a], order[b] = b, a
     turn = k % 4
@@ -222,6 +229,8 @@ def embed_diagonal(input: Node, offset: int, dim1: int, dim2: int) -> Node:
     n = input.shape[-1] + abs(offset)
     rank = input.ndim + 1
     a, b = normalise_dim(dim1, rank), normalise_dim(dim2, rank)
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     lead = input.shape[:-1]
     shape = lead + (n, n)
     # element i sits at flat place (i + max(-offset, 0)) * n + i + max(offset, 0)

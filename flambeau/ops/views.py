@@ -43,7 +43,7 @@ def _reshape(input: Node, shape) -> Node:
     return p.reshape(input, shape=shape)
 
 
-@operation(view=True)
+@operation(view="if possible")
 def reshape(input: Tensor, shape: Ints):
     """The same elements in another shape; one extent may be -1."""
     return _reshape(input, shape)
@@ -55,7 +55,7 @@ def view(input: Tensor, size: Ints):
     return _reshape(input, size)
 
 
-@operation(view=True)
+@operation(view="if possible")
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1):
     """Dimensions start_dim to end_dim merged into one."""
     if input.ndim == 0:
@@ -149,8 +149,12 @@ def movedim(input: Tensor, source: tuple, destination: tuple):
         raise RuntimeError("movedim: Invalid source or destination dims: source "
                            f"({list(source)} dims) should contain the same number of dims as "
                            f"destination ({list(destination)} dims)")
+    given = {"source": source, "destination": destination}
     source = [normalise_dim(d, input.ndim) for d in source]
     destination = [normalise_dim(d, input.ndim) for d in destination]
+    for name, dims in (("source", source), ("destination", destination)):
+        if len(set(dims)) != len(dims):
+            raise RuntimeError(f"movedim: repeated dim in `{name}` ({list(given[name])})")
     rest = iter(d for d in range(input.ndim) if d not in source)
     order = [source[destination.index(d)] if d in destination else next(rest)
              for d in range(input.ndim)]
@@ -416,7 +420,7 @@ def tensor_split(input: Tensor, indices_or_sections: tuple, dim: int = 0):
 def unbind(input: Tensor, dim: int = 0):
     """The positions of a dimension, each without that dimension."""
     if input.ndim == 0:
-        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     dim = normalise_dim(dim, input.ndim)
     shape = input.shape[:dim] + input.shape[dim + 1:]
     return _Views(p.reshape(slice_dim(input, dim, i, i + 1), shape=shape)

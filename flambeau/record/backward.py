@@ -205,7 +205,9 @@ def _refuse_written(node: Node, contributions, forward: set[Node], written) -> N
     The operation that overwrote it may: it keeps what it read.
     """
     given = [c for c in contributions if c is not None]
-    for read in topological_order(given, stop=forward):
+    reads = topological_order(given, stop=forward)
+    forward.update(reads)         # what this rule made is read by the rules after it, not this read
+    for read in reads:
         if read in written and read.op != "constant":
             where, own = written[read]
             if node not in own:
