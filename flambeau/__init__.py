@@ -34,28 +34,28 @@ channels_last, channels_last_3d = _dtypes.channels_last, _dtypes.channels_last_3
 pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
 newaxis = None
 
-from .tensor import Tensor  # noqa: E402
-from .construct import (arange, as_tensor, asarray, empty, empty_like, eye, from_numpy,  # noqa: E402
+from .tensor import Tensor
+from .construct import (arange, as_tensor, asarray, empty, empty_like, eye, from_numpy,
                         frombuffer, full_like, full_tensor as full, linspace, logspace, ones,
                         ones_like, scalar_tensor, tensor, zeros, zeros_like)
-from . import methods as _methods  # noqa: E402
-from . import indexing as _indexing  # noqa: E402, F401
-from ._printing import set_printoptions  # noqa: E402
-from ._namespace import *  # noqa: E402, F403
-from ._namespace import __all__ as _namespace_names  # noqa: E402
-from .autograd.modes import (enable_grad, inference_mode, is_grad_enabled,  # noqa: E402
+from . import methods as _methods
+from . import indexing as _indexing
+from ._printing import set_printoptions
+from ._namespace import *
+from ._namespace import __all__ as _namespace_names
+from .autograd.modes import (enable_grad, inference_mode, is_grad_enabled,
                              is_inference_mode_enabled, no_grad, set_grad_enabled)
-from .ops.declare import DECLARED as _DECLARED  # noqa: E402
-from .ops.dynamic import (argwhere, bincount, bucketize, histc, index_put, isin,  # noqa: E402
+from .ops.declare import DECLARED as _DECLARED
+from .ops.dynamic import (argwhere, bincount, bucketize, histc, index_put, isin,
                           masked_scatter, masked_select, nonzero, searchsorted, unique,
                           unique_consecutive)
-from .ops.overloads import (broadcast_tensors, einsum, max, median, meshgrid, min,  # noqa: E402
+from .ops.overloads import (broadcast_tensors, einsum, max, median, meshgrid, min,
                             norm, repeat_interleave, scatter, tensordot)
-from .record.report import compilations  # noqa: E402
-from .ops.random import (bernoulli, binomial, multinomial, normal, poisson, rand,  # noqa: E402
+from .record.report import compilations
+from .ops.random import (bernoulli, binomial, multinomial, normal, poisson, rand,
                          rand_like, randint, randint_like, randn, randn_like, randperm)
 
-from ._deferred import _module_of, find as _find_deferred  # noqa: E402
+from ._deferred import _module_of, find as _find_deferred
 
 _SUBMODULES = {"accelerator", "amp", "audio", "autograd", "backends", "compiler", "cpu", "cuda",
                "distributed", "distributions", "fft", "func", "hub", "jit", "linalg", "masked",

@@ -209,7 +209,7 @@ def load(
     return _entry(_hubconf(repo_or_dir, source), model)(*args, **kwargs)
 
 
-def list(  # noqa: A001
+def list(
     github: str | os.PathLike,
     force_reload: bool = False,
     skip_validation: bool = False,
@@ -225,7 +225,7 @@ def list(  # noqa: A001
     ]
 
 
-def help(  # noqa: A001
+def help(
     github: str | os.PathLike,
     model: str,
     force_reload: bool = False,

@@ -1,6 +1,6 @@
 """``torch.nn``: modules, their functions, parameters, initialisation and utilities."""
 from . import attention, functional, init, modules, parallel, parameter, utils
-from .modules import *  # noqa: F403
+from .modules import *
 from .modules import __all__ as _module_names
 from .parallel import DataParallel
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter

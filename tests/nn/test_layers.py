@@ -8,7 +8,7 @@ import pytest
 import flambeau.nn as nn
 
 sys.path.insert(0, os.path.dirname(__file__))
-from harness import check_module  # noqa: E402
+from harness import check_module
 
 LAYERS = {
     "linear": (lambda: nn.Linear(5, 3), (4, 5)),

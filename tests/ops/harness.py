@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 
 import flambeau as torch
-import flambeau.nn.functional  # noqa: F401
+import flambeau.nn.functional
 import flambeau.ops
 from flambeau.ops.declare import DECLARED
 from flambeau.record.execute import settings

@@ -381,4 +381,4 @@ def seed_of(key: str) -> int:
     return zlib.crc32(key.encode())
 
 
-from . import samples_nn  # noqa: E402, F401
+from . import samples_nn  # noqa: F401

@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import flambeau  # noqa: E402
+import flambeau
 
 DTYPES = [
     "float32", "float64", "float16", "bfloat16", "int8", "int16", "int32", "int64", "uint8",

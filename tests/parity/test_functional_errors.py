@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import flambeau as fb  # noqa: E402
+import flambeau as fb
 
 
 def zeros(*shape):

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import flambeau  # noqa: E402
+import flambeau
 
 SHAPES = [(3, 5), (64, 32), (20, 1, 5, 5), (2, 3, 4), (17, 9, 3, 3, 1)]
 CALLS = {

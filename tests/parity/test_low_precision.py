@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import flambeau as fb  # noqa: E402
+import flambeau as fb
 
 FUNCTIONS = {
     "linear": (lambda t, x, w, b: t.nn.functional.linear(x, w, b), (4, 8), (3, 8), (3,)),

@@ -12,7 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import flambeau as fb  # noqa: E402
+import flambeau as fb
 
 SNIPPETS = {}
 

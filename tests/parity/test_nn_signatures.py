@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import flambeau as fb  # noqa: E402
+import flambeau as fb
 
 # What does not exist here: quantisation, and a class that only steers chunking.
 ABSENT = {"LinearCrossEntropyOptions", "intrinsic", "qat", "quantizable", "quantized"}

@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch")
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
 
-import flambeau  # noqa: E402
-from flambeau.ops.declare import DECLARED  # noqa: E402
-from tests.ops.harness import Run, numbers, tier, weighted  # noqa: E402
-from tests.ops.samples import SAMPLES, seed_of  # noqa: E402
+import flambeau
+from flambeau.ops.declare import DECLARED
+from tests.ops.harness import Run, numbers, tier, weighted
+from tests.ops.samples import SAMPLES, seed_of
 
 # What PyTorch calls operations that are declared under another name, or how it is called there.
 EQUIVALENTS = {

@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import flambeau  # noqa: E402
+import flambeau
 
 VALUES = """
 T.rand(5)

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from flambeau.runtime.random_streams import GeneratorState  # noqa: E402
+from flambeau.runtime.random_streams import GeneratorState
 
 SEEDS = [0, 1, 42, 2**32 - 1, 2**32, 2**63 + 5, 2**64 - 1, -3]
 SIZES = [0, 1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 1000, 100003]

@@ -11,12 +11,12 @@ torch = pytest.importorskip("torch")
 torchvision = pytest.importorskip("torchvision")
 pytest.importorskip("PIL")
 
-import flambeau  # noqa: E402
-from flambeau import vision  # noqa: E402
+import flambeau
+from flambeau import vision
 
 TESTS = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(TESTS))
-from vision.transforms.cases import CASES, INPUTS, inputs  # noqa: E402
+from vision.transforms.cases import CASES, INPUTS, inputs
 
 
 @pytest.fixture(scope="module")

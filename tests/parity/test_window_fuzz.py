@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import flambeau as fb  # noqa: E402
+import flambeau as fb
 
 
 def draw(rng, dims):

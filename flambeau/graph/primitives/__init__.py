@@ -1,6 +1,6 @@
 """The primitives of the graph, one family a file; importing this package declares them all."""
 
-from . import (  # noqa: F401
+from . import (
     contract,
     decompose,
     external,

@@ -9,8 +9,8 @@ if importlib.util.find_spec("tensorboard") is None:
         name="tensorboard",
     )
 
-from tensorboard.summary.writer.record_writer import RecordWriter  # noqa: E402
+from tensorboard.summary.writer.record_writer import RecordWriter
 
-from .writer import FileWriter, SummaryWriter  # noqa: E402
+from .writer import FileWriter, SummaryWriter
 
 __all__ = ["FileWriter", "RecordWriter", "SummaryWriter"]

@@ -4,12 +4,12 @@ import pytest
 
 pytest.importorskip("tensorboard")
 
-from tensorboard.compat.proto.graph_pb2 import GraphDef  # noqa: E402
+from tensorboard.compat.proto.graph_pb2 import GraphDef
 
-import flambeau as torch  # noqa: E402
-from flambeau import nn  # noqa: E402
-from flambeau.utils.tensorboard import SummaryWriter  # noqa: E402
-from flambeau.utils.tensorboard._graph import graph_of  # noqa: E402
+import flambeau as torch
+from flambeau import nn
+from flambeau.utils.tensorboard import SummaryWriter
+from flambeau.utils.tensorboard._graph import graph_of
 
 
 class Net(nn.Module):

@@ -8,12 +8,12 @@ import pytest
 
 pytest.importorskip("tensorboard")
 
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: E402
-from tensorboard.backend.event_processing.event_file_loader import EventFileLoader  # noqa: E402
-from tensorboard.util.tensor_util import make_ndarray  # noqa: E402
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.util.tensor_util import make_ndarray
 
-import flambeau as torch  # noqa: E402
-from flambeau.utils.tensorboard import SummaryWriter  # noqa: E402
+import flambeau as torch
+from flambeau.utils.tensorboard import SummaryWriter
 
 EVERYTHING = {kind: 0 for kind in ("scalars", "images", "histograms", "audio", "tensors")}
 
