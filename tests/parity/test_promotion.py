@@ -7,18 +7,22 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import flambeau  # noqa: E402
+import flambeau
 
 TYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32",
          "float64", "complex64", "complex128"]
 NUMBERS = [True, 3, 2.5, 1 + 2j]
 
 
-def name_of(function):
-    try:
-        return str(function().dtype)
-    except (RuntimeError, NotImplementedError, TypeError):
-        return "refused"
+def both(function, *arguments):
+    """The types of a function's results in Flambeau and PyTorch; "refused" for an error."""
+    names = []
+    for module in (flambeau, torch):
+        try:
+            names.append(str(function(module, *arguments).dtype))
+        except (RuntimeError, NotImplementedError, TypeError):
+            names.append("refused")
+    return names
 
 
 def agree(found, wanted):
@@ -32,18 +36,22 @@ def made(module, name, shape):
 
 @pytest.mark.parametrize("op", ["add", "mul", "true_divide", "eq", "maximum", "pow"])
 def test_tensors_with_tensors(op):
+    def call(m, a, b, shapes):
+        return getattr(m, op)(made(m, a, shapes[0]), made(m, b, shapes[1]))
+
     ranks = [((2,), (2,)), ((2,), ()), ((), (2,)), ((), ())]
     for (a, b), shapes in itertools.product(itertools.product(TYPES, TYPES), ranks):
-        found, wanted = (name_of(lambda m=m: getattr(m, op)(
-            made(m, a, shapes[0]), made(m, b, shapes[1]))) for m in (flambeau, torch))
+        found, wanted = both(call, a, b, shapes)
         assert agree(found, wanted), f"{op} of {a}{list(shapes[0])} and {b}{list(shapes[1])}"
 
 
 @pytest.mark.parametrize("op", ["add", "mul", "true_divide", "sub", "pow", "eq"])
 def test_tensors_with_numbers(op):
+    def call(m, a, number, shape):
+        return getattr(m, op)(made(m, a, shape), number)
+
     for a, number, shape in itertools.product(TYPES, NUMBERS, [(2,), ()]):
-        found, wanted = (name_of(lambda m=m: getattr(m, op)(made(m, a, shape), number))
-                         for m in (flambeau, torch))
+        found, wanted = both(call, a, number, shape)
         assert agree(found, wanted), f"{op} of {a}{list(shape)} and {number!r}"
 
 
@@ -58,21 +66,26 @@ def test_result_type_and_promote_types():
             getattr(torch, a), getattr(torch, b))
 
 
-@pytest.mark.parametrize("op", ["sum", "mean", "prod", "cumsum", "exp", "sqrt", "abs", "neg", "floor",
-                                "argmax", "all", "square", "sign", "logical_not", "sigmoid"])
+@pytest.mark.parametrize("op", ["sum", "mean", "prod", "cumsum", "exp", "sqrt", "abs", "neg",
+                                "floor", "argmax", "all", "square", "sign", "logical_not",
+                                "sigmoid"])
 def test_one_tensor(op):
+    def call(m, a):
+        return getattr(m, op)(made(m, a, (2,)), *arguments)
+
     arguments = (0,) if op == "cumsum" else ()
     for a in TYPES:
-        found, wanted = (name_of(lambda m=m: getattr(m, op)(made(m, a, (2,)), *arguments))
-                         for m in (flambeau, torch))
+        found, wanted = both(call, a)
         assert agree(found, wanted), f"{op} of {a}"
 
 
 @pytest.mark.parametrize("op", ["add_", "mul_", "div_", "pow_"])
 def test_in_place(op):
+    def call(m, a, b):
+        return getattr(made(m, a, (2,)), op)(made(m, b, (2,)))
+
     for a, b in itertools.product(TYPES, TYPES):
-        found, wanted = (name_of(lambda m=m: getattr(made(m, a, (2,)), op)(made(m, b, (2,))))
-                         for m in (flambeau, torch))
+        found, wanted = both(call, a, b)
         assert agree(found, wanted), f"{op} of {a} and {b}"
 
 

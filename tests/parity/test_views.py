@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-import flambeau  # noqa: E402
+import flambeau
 
 QUIET = settings(max_examples=200, deadline=None, derandomize=True,
                  suppress_health_check=list(HealthCheck))
@@ -18,7 +18,8 @@ VIEWS = {
     "flat": lambda x: x.reshape(-1), "unsqueeze": lambda x: x.unsqueeze(0),
     "squeeze": lambda x: x.squeeze(), "narrow": lambda x: x.narrow(-1, 0, 1),
     "diagonal": lambda x: x.diagonal(), "split": lambda x: x.split(1, 0)[-1],
-    "chunk": lambda x: x.chunk(2, -1)[0], "detach": lambda x: x.detach(), "same": lambda x: x.view_as(x),
+    "chunk": lambda x: x.chunk(2, -1)[0], "detach": lambda x: x.detach(),
+    "same": lambda x: x.view_as(x),
     "unfold": lambda x: x.unfold(-1, 2, 2), "T": lambda x: x.t(), "data": lambda x: x.data,
     "flatten": lambda x: x.flatten(), "mH": lambda x: x.mT, "select": lambda x: x.select(-1, 0),
 }
@@ -28,7 +29,8 @@ WRITES = {
     "set all": lambda x: x.__setitem__(Ellipsis, 4.0), "neg_": lambda x: x.neg_(),
     "copy_": lambda x: x.copy_(x.clone() + 7), "clamp_": lambda x: x.clamp_(-3, 9),
     "sub row": lambda x: x.__setitem__(-1, x[0] - 1), "mask": lambda x: x.__setitem__(x > 3, -1.0),
-    "iadd": lambda x: x.__iadd__(x), "exp": lambda x: x.sigmoid_(), "cumsum_": lambda x: x.cumsum_(0),
+    "iadd": lambda x: x.__iadd__(x), "exp": lambda x: x.sigmoid_(),
+    "cumsum_": lambda x: x.cumsum_(0),
 }
 steps = st.lists(st.tuples(st.sampled_from(sorted(VIEWS) + sorted(WRITES) + ["compute"]),
                            st.integers(0, 5)), min_size=2, max_size=9)
