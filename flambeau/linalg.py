@@ -16,7 +16,8 @@ matmul = _DECLARED["matmul"].function
 
 def vander(x, *, N=None):
     """Vandermonde matrices of the last dimension: powers 0 to N - 1."""
-    n = (x.shape[-1] if x.ndim else 1) if N is None else N
+    x = x if x.ndim else x.reshape(1)
+    n = x.shape[-1] if N is None else N
     if n <= 1:
         raise RuntimeError(f"N must be greater than 1, got {n}")
     return _DECLARED["_private._vander"].function(x, n, True)
