@@ -103,11 +103,7 @@ def _in_place(declaration: Declaration, function):
 
 def store(self: Tensor, result: Tensor, name: str) -> Tensor:
     """Write `result` of the operation `name` into `self`."""
-    if result.dtype is not self.dtype:
-        if result.dtype.category > self.dtype.category:
-            raise RuntimeError(f"result type {result.dtype.legacy_name} can't be cast to the "
-                               f"desired output type {self.dtype.legacy_name}")
-        result = result.to(self.dtype)
+    result = self._in_own_type(result)
     if result.shape != self.shape:
         raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast "
                            f"shape {list(result.shape)}")

@@ -371,16 +371,21 @@ class Tensor(metaclass=_TensorType):
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an "
                                "in-place operation. Write under torch.no_grad(), or to a clone.")
 
+    def _in_own_type(self, result: Tensor) -> Tensor:
+        """`result` in this tensor's dtype; raises where that is of a lower kind."""
+        if result.dtype is self.dtype:
+            return result
+        if result.dtype.category > self.dtype.category:
+            raise RuntimeError(f"result type {result.dtype.legacy_name} can't be cast to the "
+                               f"desired output type {self.dtype.legacy_name}")
+        return result.to(self.dtype)
+
     def _write_out(self, result: Tensor) -> None:
         """Store `result` here as ``out=`` does: cast, and resize if shapes differ."""
         if self._requires_grad and building.grad_enabled:
             raise RuntimeError("out=... arguments don't support automatic differentiation, but one "
                                "of the arguments requires grad.")
-        if result.dtype is not self.dtype:
-            if result.dtype.category > self.dtype.category:
-                raise RuntimeError(f"result type {result.dtype.legacy_name} can't be cast to the "
-                                   f"desired output type {self.dtype.legacy_name}")
-            result = result.to(self.dtype)
+        result = self._in_own_type(result)
         if result.shape != self.shape:
             self._storage, self._chain = None, ()
             self._value = result._fetch()
