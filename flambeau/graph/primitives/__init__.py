@@ -1,15 +1,15 @@
-"""The primitives of the graph, one family a file; importing this package declares them all."""
+"""The primitives of the graph, one family a file; importing this package declares them.
+
+Those of linear algebra, Fourier transforms and scans are imported by the operations that use them.
+"""
 
 from . import (
     contract,
-    decompose,
     external,
-    fourier,
     index,
     movement,
     pointwise,
     reduce,
-    scan,
     special,
     window,
 )
