@@ -95,7 +95,7 @@ class Value:
         """Another value on the same memory, without owner or history."""
         other = Value(self.aval, self._array)
         other._buffer = self._buffer
-        other.shared = self.shared
+        other.shared = self.shared = True       # neither may be donated: the other reads it
         return other
 
     def __repr__(self) -> str:
