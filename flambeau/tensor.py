@@ -113,7 +113,7 @@ class Tensor(metaclass=_TensorType):
     def _array(self) -> np.ndarray:
         """The elements as a C-contiguous array in the storage type (runs what is pending)."""
         value = self._fetch()
-        if value.trace is not None:
+        if not value.is_concrete and value.trace is not None:
             value.trace.flush_here()
         if not value.is_concrete:
             raise RuntimeError("this tensor was to be computed by a program that failed: "

@@ -15,6 +15,7 @@ Conventions that every primitive keeps (the checker asserts them):
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -28,8 +29,8 @@ __all__ = ["Node", "PRIMITIVES", "Primitive", "building", "check", "format_graph
 # ---- the state of the builder ---------------------------------------------------------------
 
 
-class _Building:
-    """What new nodes inherit: whether gradients are recorded, and where the user's code is."""
+class _Building(threading.local):
+    """What new nodes inherit, in each thread: whether gradients are recorded, and where the user's code is."""
 
     grad_enabled = True
     site: Any = None          # (file name, line) of the user's call

@@ -75,6 +75,11 @@ class Step:
         return steps[::-1]
 
 
+_claiming = threading.Lock()
+_FINISHED = Step(None, None, (), 0)
+_FINISHED.full = True              # the next operation begins another program
+
+
 class _State(threading.local):
     def __init__(self):
         self.trace = Trace()
@@ -99,7 +104,7 @@ class Trace:
 
     __slots__ = ("cursor", "values", "scalars", "leaves", "executions", "_nodes", "root",
                  "hooked", "functions", "roots", "execution", "entered", "differentiated",
-                 "updated")
+                 "updated", "foreign", "lock")
 
     def __init__(self):
         if trie.size > TRIE_LIMIT:
@@ -120,14 +125,18 @@ class Trace:
         self.entered: dict[Any, Value] = {}        # earlier results that are differentiated again
         self.differentiated = False                # a backward pass was recorded
         self.updated = False                       # and then a leaf was written
+        self.lock = threading.RLock()
+        self.foreign: dict[int, int] = {}          # leaves that another thread holds: id, slot
 
     # ---- leaves ------------------------------------------------------------------------------
 
     def enter(self, value: Value) -> int:
         """Make `value`, computed earlier, a leaf of this program; its slot."""
-        other = value.trace
-        if other is not None:
-            other.flush_here()                     # pending in another thread or a lost trace
+        if value.trace is not None:
+            if not value.is_concrete:
+                value.trace.flush_here()           # pending in another thread or a lost trace
+            elif id(value) in self.foreign:
+                return self.foreign[id(value)]
         if not value.is_concrete:
             raise RuntimeError("this tensor was to be computed by a program that failed: "
                                f"{value.error}") from value.error
@@ -149,10 +158,14 @@ class Trace:
         elif self._nodes is not None:
             self._nodes = None
         self.cursor = step
-        slot = value.slot = len(self.values)
-        value.trace = self
+        slot = len(self.values)
         self.values.append(value)
         self.leaves.append(slot)
+        with _claiming:
+            if value.trace is None:
+                value.slot, value.trace = slot, self
+            else:                                  # a leaf of another thread's program as well
+                self.foreign[id(value)] = slot
         return slot
 
     # ---- the slow path ------------------------------------------------------------------------
@@ -202,17 +215,21 @@ class Trace:
 
     def flush_here(self) -> None:
         """Run this program and give its living values memory; begin a new one."""
-        if state.trace is self:
+        own = state.trace is self
+        if own:
             state.trace = Trace()
-        try:
-            if self.cursor is not self.root:
-                from .execute import execute
-                execute(self)
-        finally:
-            for value in self.values:
-                if value.trace is self:
-                    value.trace = None
-            self.values = []
+        with self.lock:                # several threads may want a value that is pending here
+            try:
+                if self.cursor is not self.root and self.values:
+                    from .execute import execute
+                    execute(self)
+            finally:
+                for value in self.values:
+                    if value.trace is self:
+                        value.trace = None
+                self.values = []
+                if not own:            # its own thread goes on with a new one
+                    self.cursor = self.root = _FINISHED
 
 
 NUMBER_TYPES = {bool: dtypes.bool_, int: dtypes.int64, float: dtypes.float64,
@@ -222,13 +239,16 @@ state = _State()
 
 
 def current_trace() -> Trace:
+    """The program that this thread records."""
+    if state.trace.root is _FINISHED:
+        state.trace = Trace()
     return state.trace
 
 
 def flush() -> None:
     """Run what is pending in this thread."""
     trace = state.trace
-    if trace.cursor is not trace.root:
+    if trace.cursor is not trace.root or trace.root is _FINISHED:
         trace.flush_here()
 
 

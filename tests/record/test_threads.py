@@ -1,0 +1,79 @@
+"""Threads that use the same tensors: each records a program of its own."""
+
+import threading
+
+import numpy as np
+
+import flambeau as torch
+from flambeau import nn
+
+
+def _run(function, number=4):
+    failures = []
+
+    def guarded(i):
+        try:
+            function(i)
+        except BaseException as error:  # handed to the test
+            failures.append(error)
+    threads = [threading.Thread(target=guarded, args=(i,)) for i in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not failures, failures[0]
+
+
+def test_a_module_is_shared_by_threads():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)).eval()
+    x = torch.randn(4, 1, 8, 8)
+    with torch.no_grad():
+        expected = net(x).numpy()
+
+    def infer(_):
+        for _ in range(50):
+            with torch.no_grad():
+                np.testing.assert_allclose(net(x).numpy(), expected, rtol=1e-5, atol=1e-6)
+    _run(infer)
+
+
+def test_threads_train_on_shared_data():
+    x = torch.ones(8, 4) / 2
+
+    def train(i):
+        w = torch.zeros(4, 1, requires_grad=True)
+        optimizer = torch.optim.SGD([w], lr=0.1)
+        for _ in range(100):
+            loss = (x @ w - float(i)).pow(2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        assert loss.item() < 1e-3
+    _run(train)
+
+
+def test_the_gradient_mode_is_the_thread_s_own():
+    inside, done = threading.Event(), threading.Event()
+    seen = []
+
+    def other():
+        inside.wait(10)
+        seen.append((torch.ones(1, requires_grad=True) * 2).requires_grad)
+        done.set()
+    thread = threading.Thread(target=other)
+    thread.start()
+    with torch.no_grad():
+        inside.set()
+        done.wait(10)
+    thread.join(10)
+    assert seen == [True]
+
+
+def test_threads_read_what_is_pending_elsewhere():
+    for _ in range(20):
+        x = torch.arange(3.0)
+        pending = x * 2                       # recorded here, not yet run
+        _run(lambda i: np.testing.assert_array_equal((x + i).numpy(), np.arange(3.0) + i))
+        _run(lambda i: np.testing.assert_array_equal((pending + i).numpy(), x.numpy() * 2 + i))
+        np.testing.assert_array_equal((pending + x).numpy(), [0, 3, 6])
