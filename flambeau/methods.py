@@ -393,3 +393,5 @@ def _reduce_ex(self, protocol):
 
 Tensor.__deepcopy__ = _deepcopy              # type: ignore[attr-defined]
 Tensor.__reduce_ex__ = _reduce_ex            # type: ignore[method-assign,assignment]
+
+from . import _at_once as _at_once_  # noqa: E402, F401 (small integer tensors)

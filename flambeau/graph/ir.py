@@ -30,7 +30,7 @@ __all__ = ["Node", "PRIMITIVES", "Primitive", "building", "check", "format_graph
 
 
 class _Building(threading.local):
-    """What new nodes inherit, in each thread: whether gradients are recorded, and where the user's code is."""
+    """What new nodes inherit, in each thread: the gradient mode, and where the user's code is."""
 
     grad_enabled = True
     site: Any = None          # (file name, line) of the user's call

@@ -62,6 +62,7 @@ class Declaration:
         self.namespace = namespace          # "" for torch, or "nn.functional", "linalg", …
         self.aliases = aliases
         self.samples = samples
+        self.at_once: Any = None            # set by _at_once.py: a way around recording
         self.parameters = _parameters(body)
         self.operation = Operation(name, self.build, view)
         self.function = _make_function(self)
@@ -218,6 +219,10 @@ wrap_result: Callable[..., Any] | None = None
 
 def apply_operation(declaration: Declaration, operands: tuple, static: tuple):
     """Record `declaration` on operands; the resulting tensor, or tensors as the body arranged."""
+    if declaration.at_once is not None:
+        made = declaration.at_once(declaration, operands, static)
+        if made is not None:
+            return made
     step, values = record(declaration.operation, operands, static)
     return wrap_result(declaration, step, values, operands, static)
 

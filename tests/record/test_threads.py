@@ -70,10 +70,14 @@ def test_the_gradient_mode_is_the_thread_s_own():
     assert seen == [True]
 
 
+def _read_elsewhere():
+    x = torch.arange(3.0)
+    pending = x * 2                       # recorded here, not yet run
+    _run(lambda i: np.testing.assert_array_equal((x + i).numpy(), np.arange(3.0) + i))
+    _run(lambda i: np.testing.assert_array_equal((pending + i).numpy(), x.numpy() * 2 + i))
+    np.testing.assert_array_equal((pending + x).numpy(), [0, 3, 6])
+
+
 def test_threads_read_what_is_pending_elsewhere():
     for _ in range(20):
-        x = torch.arange(3.0)
-        pending = x * 2                       # recorded here, not yet run
-        _run(lambda i: np.testing.assert_array_equal((x + i).numpy(), np.arange(3.0) + i))
-        _run(lambda i: np.testing.assert_array_equal((pending + i).numpy(), x.numpy() * 2 + i))
-        np.testing.assert_array_equal((pending + x).numpy(), [0, 3, 6])
+        _read_elsewhere()
