@@ -17,7 +17,7 @@ def _legacy_empty(node: Node) -> bool:
 def cat_nodes(tensors, dim: int) -> Node:
     """Concatenation with promotion and PyTorch's errors."""
     if not tensors:
-        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     for i, node in enumerate(tensors):
         if node.ndim == 0:
             raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
