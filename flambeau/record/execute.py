@@ -158,7 +158,8 @@ class Program:
     def run(self, trace: Trace, leaves: list[Value]) -> list[Value]:
         """The values of the outputs."""
         self.runs += 1
-        if self.executable is None and settings.compile and self.failure is None and not self.is_complex and (
+        if self.executable is None and settings.compile and self.failure is None and (
+                not self.is_complex) and (
                 self.runs > settings.interpreted_runs or self.work > settings.heavy_work):
             self.try_to_compile(trace.scalars)
         results = []
