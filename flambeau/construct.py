@@ -243,7 +243,12 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False) -> 
 def frombuffer(buffer, *, dtype: DType, count: int = -1, offset: int = 0,
                requires_grad: bool = False) -> Tensor:
     """A 1-d tensor sharing memory with an object of the buffer protocol."""
-    made = from_array(np.frombuffer(buffer, dtype.storage, count, offset).copy(), dtype)
+    array = np.frombuffer(buffer, dtype.storage, count, offset)
+    if not array.flags.writeable:          # nothing may be written through it: a copy is the same
+        return _finish(from_array(array.copy(), dtype), requires_grad)
+    made = from_value(concrete(array, dtype))
+    made._value.shared = True
+    pin(made, array)
     return _finish(made, requires_grad)
 
 

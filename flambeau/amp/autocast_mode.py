@@ -61,7 +61,7 @@ def _variant(declaration: Declaration, policy: str, low: dtypes.dtype) -> Operat
             return cast(a, kind) if able and kind is not None else a
 
         return declaration.build([fit(a) for a in arguments], static)
-    return Operation(f"autocast.{declaration.name}", build, declaration.view)
+    return Operation(f"autocast.{declaration.name}", build)
 
 
 _originals: dict[Declaration, Operation] = {}

@@ -18,6 +18,14 @@ def _prepare(inputs, create_graph: bool) -> tuple[tuple, bool]:
     return tuple(x.detach().requires_grad_() for x in inputs), single
 
 
+def _refuse(strict: bool, strategy: str = "reverse-mode") -> None:
+    """Raise for arguments that would change the result and are not supported."""
+    if strict:
+        raise NotImplementedError("strict=True is not supported: unused inputs give zeros")
+    if strategy != "reverse-mode":
+        raise NotImplementedError(f"strategy {strategy!r} is not supported: only 'reverse-mode'")
+
+
 def _rows(output: Tensor, inputs: tuple, create_graph: bool) -> list[Tensor]:
     from ..ops.declare import DECLARED
     stack = DECLARED["stack"].function
@@ -36,6 +44,7 @@ def _rows(output: Tensor, inputs: tuple, create_graph: bool) -> list[Tensor]:
 def jacobian(func, inputs, create_graph: bool = False, strict: bool = False,
              vectorize: bool = False, strategy: str = "reverse-mode"):
     """All derivatives of all elements of func(*inputs)."""
+    _refuse(strict, strategy)
     inputs, single = _prepare(inputs, create_graph)
     outputs = func(*inputs)
     one = isinstance(outputs, Tensor)
@@ -50,6 +59,7 @@ def jacobian(func, inputs, create_graph: bool = False, strict: bool = False,
 def hessian(func, inputs, create_graph: bool = False, strict: bool = False,
             vectorize: bool = False, outer_jacobian_strategy: str = "reverse-mode"):
     """All second derivatives of a scalar function."""
+    _refuse(strict, outer_jacobian_strategy)
     single = isinstance(inputs, Tensor)
 
     def first(*given):
@@ -60,6 +70,7 @@ def hessian(func, inputs, create_graph: bool = False, strict: bool = False,
 @enable_grad()
 def vjp(func, inputs, v=None, create_graph: bool = False, strict: bool = False):
     """func(*inputs) and the product of v with its Jacobian."""
+    _refuse(strict)
     inputs, single = _prepare(inputs, create_graph)
     outputs = func(*inputs)
     found = grad(outputs, inputs, v, create_graph=create_graph, allow_unused=True,
@@ -70,6 +81,7 @@ def vjp(func, inputs, v=None, create_graph: bool = False, strict: bool = False):
 @enable_grad()
 def hvp(func, inputs, v=None, create_graph: bool = False, strict: bool = False):
     """func(*inputs) and the product of its Hessian with v."""
+    _refuse(strict)
     inputs, single = _prepare(inputs, create_graph)
     output = func(*inputs)
     first = grad(output, inputs, create_graph=True)

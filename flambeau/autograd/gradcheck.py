@@ -30,7 +30,8 @@ def gradcheck(func, inputs, *, eps: float = 1e-6, atol: float = 1e-5, rtol: floa
     |analytical - numerical| > atol + rtol * |numerical|.
     """
     for name, value in (("check_batched_grad", check_batched_grad),
-                        ("check_forward_ad", check_forward_ad)):
+                        ("check_forward_ad", check_forward_ad),
+                        ("check_grad_dtypes", check_grad_dtypes), ("masked", masked)):
         if value:
             raise NotImplementedError(f"gradcheck: {name}=True is not supported")
     inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)

@@ -64,7 +64,7 @@ class Declaration:
         self.samples = samples
         self.at_once: Any = None            # set by _at_once.py: a way around recording
         self.parameters = _parameters(body)
-        self.operation = Operation(name, self.build, view)
+        self.operation = Operation(name, self.build)
         self.function = _make_function(self)
 
     def build(self, arguments, static):

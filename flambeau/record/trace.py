@@ -29,12 +29,11 @@ TRIE_LIMIT = 60_000             # known steps (about 2 kB each) after which all 
 class Operation:
     """What the trie knows of a declared operation: a name and a body over nodes."""
 
-    __slots__ = ("name", "build", "is_view")
+    __slots__ = ("name", "build")
 
-    def __init__(self, name: str, build, is_view: bool | str = False):
+    def __init__(self, name: str, build):
         self.name = name
         self.build = build          # build(operands: list of Node, number nodes, None; static)
-        self.is_view = bool(is_view)
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"

@@ -409,3 +409,23 @@ def test_memory_of_a_graph_goes_with_its_results():
     del y
     gc.collect()
     assert held() is None
+
+
+def test_unsupported_arguments_of_derivatives_raise():
+    x = torch.ones(2)
+    functional = torch.autograd.functional
+    with pytest.raises(NotImplementedError, match="strict=True"):
+        functional.jacobian(torch.exp, x, strict=True)
+    with pytest.raises(NotImplementedError, match="forward-mode"):
+        functional.hessian(lambda x: x.sum(), x, outer_jacobian_strategy="forward-mode")
+    with pytest.raises(NotImplementedError, match="masked=True"):
+        gradcheck(torch.exp, leaf(1., dtype=torch.float64), masked=True)
+
+
+def test_frombuffer_shares_memory():
+    memory = bytearray(8)
+    x = torch.frombuffer(memory, dtype=torch.int32)
+    x[1] = 5
+    assert memory[4] == 5
+    memory[0] = 3
+    assert x.tolist() == [3, 5]
