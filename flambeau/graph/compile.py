@@ -19,7 +19,7 @@ from ..codegen import kernel_call
 from ..codegen.cells import Body, Store, affine_sum, number, scaled
 from ..codegen.fused import EpiloguePlan, plan_fused
 from ..runtime._pool import Integer, KernelCall, Pointer
-from .executable import Executable, KernelInfo, Native, NumpyCall
+from .executable import Executable, KernelInfo, Native, NumpyCall, PlannedBlock
 from .ir import Node, check, format_graph, p, topological_order
 from .passes.assign_layouts import assign_layouts
 from .passes.lower_opaque import plan_opaque
@@ -35,12 +35,14 @@ _SCALARS, _FLAGS = "scalars", "flags"
 
 
 def compile_program(outputs: list[Node], inputs: list[Node], scalars: list[Node] = (),
-                    donated=frozenset(), *, reuse: bool = True, passes=None) -> Executable:
+                    donated=frozenset(), *, reuse: bool = True, passes=None,
+                    details: bool = False) -> Executable:
     """The native program that computes `outputs`.
 
     `inputs` and `scalars` are the leaves by index. The buffers of the inputs numbered in `donated`
     are not needed after a run: outputs may be written into them. `reuse=False` gives each
     intermediate value memory of its own; `passes` replaces the rewriting passes, for tests.
+    `details` makes the kernels tell what they compute, and the executable how its memory is used.
     """
     begin = time.perf_counter()
     outputs = list(outputs)
@@ -49,7 +51,8 @@ def compile_program(outputs: list[Node], inputs: list[Node], scalars: list[Node]
     placed = _own_outputs(split_reductions(placed, layouts))
     if os.environ.get("FLAMBEAU_CHECK"):
         _checked("assign_layouts and split_reductions", placed)
-    compiler = _Compiler(placed, layouts, list(inputs), list(scalars), set(donated), reuse)
+    compiler = _Compiler(placed, layouts, list(inputs), list(scalars), set(donated), reuse,
+                         details)
     executable = compiler.compile()
     executable.compile_seconds = time.perf_counter() - begin
     _report(executable, outputs, rewritten)
@@ -87,8 +90,9 @@ def _own_outputs(outputs):
 class _Compiler:
     """One compilation: from steps to calls with addresses."""
 
-    def __init__(self, outputs, layouts, inputs, scalars, donated, reuse):
-        self.layouts = layouts
+    def __init__(self, outputs, layouts, inputs, scalars, donated, reuse,
+                 details):
+        self.layouts, self.details = layouts, details
         self.outputs, self.inputs, self.scalars = outputs, inputs, scalars
         self.donated = donated
         self.arena = Arena(reuse)
@@ -99,6 +103,7 @@ class _Compiler:
         self.places[_FLAGS] = Pointer(self.output_base + len(outputs) + 1)
         self.bases_count = self.output_base + len(outputs) + 2
         self.infos: list[KernelInfo] = []
+        self.blocks: list[PlannedBlock] = []
 
     def compile(self) -> Executable:
         self.partition = partition(self.outputs, self.layouts)
@@ -107,14 +112,18 @@ class _Compiler:
         reads = [s.reads for s in steps]
         last = last_readers(reads)
         blocks: dict[int, list] = {}
+        planned: list = []               # (block, node, first step, last step)
+        firsts: list[int] = []           # of each step: the number of its first kernel
         segments: list = []
         calls: list[KernelCall] = []
         for i, step in enumerate(steps):
+            firsts.append(len(self.infos))
             for node in step.results:
                 if node not in self.places and not _is_tuple(node):
                     block = self.arena.allocate(node.nbytes)
                     self.places[node] = Pointer(0, block[0])
                     blocks.setdefault(last.get(node, i), []).append(block)
+                    planned.append((block, node, i, last.get(node, i)))
             temporaries: list = []
             native = self._lower(step, temporaries)
             if native is None:
@@ -126,13 +135,18 @@ class _Compiler:
                     for v, o in zip(step.operands, step.node.inputs)],
                     self.places.get(step.node)))
                 self.infos.append(KernelInfo(f"numpy {step.node.op}", (step.node.op,), (
-                    step.node.site,), 0, 0, "", None))
+                    step.node.site,), 0, 0, "", None, 0.0, self._parts(step)))
             else:
                 calls.extend(native)
+            planned += [(block, None, i, i) for block in temporaries]
             for block in temporaries + blocks.get(i, []):
                 self.arena.release(block)
         if calls:
             segments.append(Native(calls, self.bases_count))
+        firsts.append(len(self.infos))
+        if self.details:
+            self.blocks = [_planned_block(block, node, firsts[first], firsts[last + 1] - 1)
+                           for block, node, first, last in planned]
         return Executable(segments, self)
 
     # ---- places ---------------------------------------------------------------------------------
@@ -277,9 +291,30 @@ class _Compiler:
             nodes = nodes + step.epilogue.members
         sites = tuple(dict.fromkeys(n.site for n in nodes if n.site))
         self.infos.append(KernelInfo(call.label, tuple(n.op for n in nodes), sites, call.flops,
-                                     call.bytes, call.name, call.items))
+                                     call.bytes, call.name, call.items, 0.0, self._parts(step)))
         return KernelCall(call.name, str(call.ir_text), args, call.items, call.grain, call.scratch,
                           call.flops, call.bytes, call.label)
+
+    def _parts(self, step):
+        """(site, primitive, shape) of what a step computes, where that was asked for."""
+        if not self.details:
+            return ()
+        if isinstance(step, Cluster):
+            lowerings, nodes = [step.lowering], {}
+        else:
+            lowerings, nodes = [piece.lowering for piece in step.pieces], {step.node: None}
+            if step.epilogue is not None:
+                lowerings.append(step.epilogue.lowering)
+        for lowering in lowerings:
+            read = {node for node, _ in lowering.loaded}.difference(lowering.anchors)
+            nodes.update([(key[0], None) for key in lowering.cells if key[0] not in read])
+        return tuple([(n.site, n.op, n.shape) for n in nodes if n.__class__ is Node])
+
+
+def _planned_block(block, node, first, last):
+    if node is None:
+        return PlannedBlock(*block, first, last, "", (), None, None)
+    return PlannedBlock(*block, first, last, node.op, node.shape, node.dtype, node.site)
 
 
 def _nodes(outputs):

@@ -39,7 +39,7 @@ def gradients(roots: Sequence[Node], cotangents: Sequence[Node], wrt: Sequence[N
             if node not in useful or (node in cuts and node not in starts):
                 continue
             site = building.site
-            building.site = node.site
+            building.site = None if node.site is None else node.site.gradient()
             try:
                 _visit(node, grads, parts, useful, on_visit)
             finally:

@@ -5,22 +5,27 @@ from __future__ import annotations
 import dataclasses
 import math
 import threading
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..runtime._jit import statistics
-from ..runtime._pool import Program
+from ..runtime._pool import Program, clock_ns
 from ..runtime.buffer import Buffer
 from .interpret import evaluate_node, from_storage, to_storage
 from .ir import topological_order
 from .primitives.index import _check_range
 
-__all__ = ["Executable", "KernelInfo", "Native", "NumpyCall"]
+__all__ = ["Executable", "KernelInfo", "Native", "NumpyCall", "PlannedBlock", "SegmentTimes"]
 
 
 @dataclasses.dataclass
 class KernelInfo:
-    """What one kernel of a program is for: its operations, the user's lines, and its work."""
+    """What one kernel of a program is for: its operations, the user's lines, and its work.
+
+    parts: (site, primitive, shape) of every node that it computes, inlined ones too; empty
+    unless it was compiled with `details`.
+    """
 
     label: str
     ops: tuple[str, ...]
@@ -30,6 +35,32 @@ class KernelInfo:
     name: str
     items: int | None
     seconds: float = 0.0
+    parts: tuple = ()
+
+
+class PlannedBlock(NamedTuple):
+    """Memory of the arena that a value, or a planner, has from one kernel to another."""
+
+    offset: int
+    nbytes: int
+    first: int                # the kernel that writes it
+    last: int                 # the last one that reads it
+    op: str                   # "" for what a planner needs between its kernels
+    shape: tuple
+    dtype: Any
+    site: Any
+
+
+class SegmentTimes(NamedTuple):
+    """When kernels ran, in nanoseconds of `runtime._pool.clock_ns`.
+
+    moments: the beginning of the first kernel, and the end of each; shares[kernel, thread]: when
+    the thread began and ended its part, and how many chunks it took (0: the kernel ran on the
+    calling thread alone).
+    """
+
+    moments: np.ndarray
+    shares: np.ndarray
 
 
 class Native:
@@ -51,13 +82,15 @@ class Executable:
     """A compiled program; `run` may be called any number of times.
 
     kernels: a :class:`KernelInfo` for each kernel, in order; compile_seconds; compiled and cached:
-    kernels that were compiled and that were found in the cache on disk; arena_bytes.
+    kernels that were compiled and that were found in the cache on disk; arena_bytes; blocks: who
+    has what part of the arena, and when (compiled with `details`).
     """
 
     def __init__(self, segments, compiler):
         before = statistics()
         self._lock = threading.Lock()
         self.kernels = compiler.infos
+        self.blocks: list[PlannedBlock] = compiler.blocks
         self.arena_bytes = max(64, compiler.arena.size)
         self.compile_seconds = 0.0
         self._input_count = len(compiler.inputs)
@@ -90,18 +123,22 @@ class Executable:
         self.compiled = after["compiled"] - before["compiled"]
         self.cached = after["cache_hits"] - before["cache_hits"]
 
-    def run(self, inputs: list[Buffer], scalars=()) -> list[Buffer]:
-        """The outputs' buffers; a donated input's own buffer where its memory was taken."""
+    def run(self, inputs: list[Buffer], scalars=(), times: list[SegmentTimes] | None = None
+            ) -> list[Buffer]:
+        """The outputs' buffers; a donated input's own buffer where its memory was taken.
+
+        `times` receives when the kernels ran, a :class:`SegmentTimes` for each segment.
+        """
         with self._lock:                 # the tables of scalars and flags are the program's
-            return self._run(inputs, scalars, None)
+            return self._run(inputs, scalars, times)
 
     def run_timed(self, inputs: list[Buffer], scalars=()) -> list[Buffer]:
         """As `run`, writing the seconds of each kernel to `kernels`."""
-        times: list[float] = []
-        with self._lock:
-            outputs = self._run(inputs, scalars, times)
-        for info, seconds in zip(self.kernels, times):
-            info.seconds = seconds
+        times: list[SegmentTimes] = []
+        outputs = self.run(inputs, scalars, times)
+        seconds = np.concatenate([np.diff(t.moments) for t in times]) * 1e-9 if times else ()
+        for info, one in zip(self.kernels, seconds):
+            info.seconds = float(one)
         return outputs
 
     def _run(self, inputs, scalars, times):
@@ -139,11 +176,13 @@ class Executable:
                 if times is None:
                     segment.program.run(bases)
                 else:
-                    times.extend(segment.program.run_timed(bases))
-            else:
-                _run_numpy(segment, buffers, values)
-                if times is not None:
-                    times.append(0.0)
+                    times.append(SegmentTimes(*segment.program.run_timed(bases)))
+                continue
+            begin = clock_ns()
+            _run_numpy(segment, buffers, values)
+            if times is not None:
+                times.append(SegmentTimes(np.array([begin, clock_ns()]),
+                                          np.zeros((1, 1, 3), np.int64)))
 
     def _raise_range_error(self):
         values = self._flag_values.copy()

@@ -33,7 +33,7 @@ class _Building(threading.local):
     """What new nodes inherit, in each thread: the gradient mode, and where the user's code is."""
 
     grad_enabled = True
-    site: Any = None          # (file name, line) of the user's call
+    site: Any = None          # record.sites.Site: (file name, line) of the user's call
     scope: str = ""           # dotted path of the module whose forward is running
 
 

@@ -98,7 +98,7 @@ FREED_MESSAGE = (
 
 
 def _expand(trace: Trace, execution, roots, slots, cuts, captures, retain, create_graph, key):
-    before, building.site = building.site, user_site()
+    before, building.site = building.site, user_site("backward")
     try:
         nodes = trace.nodes()
         given = [nodes[s] for s in slots]

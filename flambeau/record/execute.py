@@ -17,10 +17,11 @@ import numpy as np
 
 from ..graph.differentiate import gradients
 from ..graph.ir import Node, p, topological_order
+from ..runtime._pool import clock_ns
 from .trace import NUMBER_TYPES, Step, Trace
 from .values import Value, aval_of
 
-__all__ = ["Execution", "Program", "execute", "programs", "settings"]
+__all__ = ["Execution", "Program", "Watcher", "execute", "programs", "settings", "watchers"]
 
 
 class _Settings:
@@ -38,7 +39,19 @@ class _Settings:
     verify = float(os.environ.get("FLAMBEAU_VERIFY", "0"))
 
 
+class Watcher:
+    """What `watchers` hold: told of every run of a program, by the thread that ran it."""
+
+    def before(self, program: Program, trace: Trace) -> None:
+        """A program is about to run."""
+
+    def after(self, program: Program, trace: Trace, begin: int, end: int,
+              times: list | None) -> None:
+        """It ran from `begin` to `end` (`runtime._pool.clock_ns`); times: see Executable.run."""
+
+
 settings = _Settings()
+watchers: list[Watcher] = []          # while there are any, kernels are timed
 programs: list[Program] = []          # in order of first run, for reports
 
 
@@ -149,14 +162,15 @@ class Program:
         self.outputs = wanted + self.saved
         self.plan: Any = None
         self.executable: Any = None
+        self.scalars: list[Node] = []
         self.failure: Exception | None = None        # why there is no native code
         self._positions: dict[Node, int] | None = None
         self.work = sum(_work(n) for n in topological_order(self.outputs))
         # movement of complex numbers has no lowering: such programs stay interpreted
         self.is_complex = any(n.dtype.is_complex for n in topological_order(self.outputs))
 
-    def run(self, trace: Trace, leaves: list[Value]) -> list[Value]:
-        """The values of the outputs."""
+    def run(self, trace: Trace, leaves: list[Value], times: list | None = None) -> list[Value]:
+        """The values of the outputs; `times` receives when native kernels ran."""
         self.runs += 1
         if self.executable is None and settings.compile and self.failure is None and (
                 not self.is_complex) and (
@@ -165,7 +179,7 @@ class Program:
         results = []
         if self.executable is not None:
             expected = self.interpreted(leaves, trace.scalars) if settings.verify else None
-            buffers = self.executable.run([v.buffer for v in leaves], trace.scalars)
+            buffers = self.executable.run([v.buffer for v in leaves], trace.scalars, times)
             for node, buffer in zip(self.outputs, buffers):
                 value = Value(aval_of(node.shape, node.dtype))
                 value.set_buffer(buffer)
@@ -224,11 +238,18 @@ class Program:
         scalars = [used.get(i) or p.scalar(index=i, shape=(), dtype=NUMBER_TYPES[type(x)])
                    for i, x in enumerate(numbers)]
         self.executable = compile_program(self.outputs, self.inputs, scalars, self.donated)
+        self.scalars = scalars
         self.compile_seconds = time.perf_counter() - begin
         self.plan = None
         if os.environ.get("FLAMBEAU_EXPLAIN"):
             print(f"flambeau: compiled program {programs.index(self)} in "
                   f"{self.compile_seconds * 1e3:.0f} ms: {self.reason}", file=sys.stderr)
+
+    def detailed(self) -> Any:
+        """The executable with `details`, to be looked at: compiled once more, the same way."""
+        from ..graph.compile import compile_program
+        return compile_program(self.outputs, self.inputs, self.scalars, self.donated,
+                               details=True)
 
 
 def _work(node: Node) -> float:
@@ -314,9 +335,11 @@ def execute(trace: Trace) -> None:
     if not program.outputs:
         return
     inputs = [values[s] for s in trace.leaves]
+    observers = tuple(watchers)
     begin = time.perf_counter()
     try:
-        results = program.run(trace, inputs)
+        results = (program.run(trace, inputs) if not observers
+                   else _watched(observers, program, trace, inputs))
     except BaseException as error:
         for slot in alive:
             values[slot].error = error
@@ -329,6 +352,18 @@ def execute(trace: Trace) -> None:
         _keep_history(trace, program, results)
     elif program.has_freed:
         _mark_freed(program, values)
+
+
+def _watched(observers: tuple, program: Program, trace: Trace, inputs: list[Value]):
+    """Runs a program, timed, and tells who watches."""
+    for watcher in observers:
+        watcher.before(program, trace)
+    begin, times = clock_ns(), []
+    results = program.run(trace, inputs, times)
+    end = clock_ns()
+    for watcher in observers:
+        watcher.after(program, trace, begin, end, times or None)
+    return results
 
 
 def _keep_history(trace: Trace, program: Program, results: list[Value]) -> None:

@@ -55,8 +55,9 @@ def compilations() -> list[Compilation]:
         if executable is None:
             continue
         new, old, site = program.difference
+        place = site or None
         found.append(Compilation(
-            number, program.reason, new, old, site, len(executable.kernels), executable.compiled,
+            number, program.reason, new, old, place, len(executable.kernels), executable.compiled,
             executable.cached, program.compile_seconds, program.runs, program.seconds))
     return found
 

@@ -189,7 +189,7 @@ class Trace:
         nodes = self.nodes()
         arguments: list[Node | None] = []
         count = 0
-        before, building.site = building.site, user_site()
+        before, building.site = building.site, user_site(operation.name)
         try:
             for part in key[3:]:
                 if part is None:

@@ -24,7 +24,8 @@ import numpy as np
 from flambeau.runtime import _cpu
 from flambeau.runtime._jit import compile_kernels
 
-__all__ = ["Integer", "KernelCall", "Pointer", "Program", "get_num_threads", "set_num_threads"]
+__all__ = ["Integer", "KernelCall", "Pointer", "Program", "clock_ns", "get_num_threads",
+           "set_num_threads"]
 
 SPIN_SECONDS = 50e-6
 MAX_CHUNKS = 1 << 30  # of one task: slots of the pool pack two 32-bit chunk numbers
@@ -98,7 +99,7 @@ class Program:
         self._patches = np.array([(base + 8 * at, b, o) for at, b, o in patches],
                                  np.int64).reshape(-1, 3)
         self._header = np.array([self._tasks.ctypes.data, len(tasks), self._patches.ctypes.data,
-                                 len(patches), 0], np.int64)
+                                 len(patches), 0, 0], np.int64)
         assert len(self._header) == len(PROGRAM_FIELDS)
         self._address = self._header.ctypes.data
         self._bases = ctypes.create_string_buffer(8 * max(1, bases_count))
@@ -116,17 +117,23 @@ class Program:
             pool.execute(pool.address, self._address, self._bases_address)
 
     def run_timed(self, bases):
-        """Runs the kernels and returns the seconds each took, in order."""
+        """Runs the kernels; (moments, shares) in nanoseconds of `clock_ns`.
+
+        moments: when the first kernel began and when each ended; shares[kernel, thread]: when the
+        thread began and ended, and how many chunks it ran (0: nothing, or the kernel was not cut).
+        """
         if not _has_posix_threads():
             raise NotImplementedError("kernel times need clock_gettime, which this system lacks")
-        times = np.zeros(len(self.calls) + 1, np.int64)
+        moments = np.zeros(len(self.calls) + 1, np.int64)
         with _lock:
-            self._header[4] = times.ctypes.data
+            threads = (_pool or _start()).threads
+            shares = np.zeros((len(self.calls), threads, 3), np.int64)
+            self._header[4:] = moments.ctypes.data, shares.ctypes.data
             try:
                 self.run(bases)
             finally:
-                self._header[4] = 0
-        return (np.diff(times) * 1e-9).tolist()
+                self._header[4:] = 0
+        return moments, shares
 
 
 class _Pool:
@@ -222,6 +229,13 @@ _pause = None
 
 def _has_posix_threads():
     return os.name == "posix"
+
+
+def clock_ns():
+    """Now, by the clock of `Program.run_timed`."""
+    if _has_posix_threads():
+        return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    return time.perf_counter_ns()
 
 
 def _libc():

@@ -23,6 +23,8 @@ STATE_FIELDS = {
     # the running task; `participants` bounds the slots that have work
     "function": 4 * LINE, "args": 4 * LINE + 8, "items": 4 * LINE + 16, "grain": 4 * LINE + 24,
     "participants": 4 * LINE + 32,
+    # where threads write when they worked on it: (begin, end, chunks) each; 0: nobody asks
+    "shares": 4 * LINE + 40,
     # constants of the pool
     "stop": 5 * LINE, "threads": 5 * LINE + 8, "spin": 5 * LINE + 16, "slots": 5 * LINE + 24,
     "scratch": 5 * LINE + 32, "lock": 5 * LINE + 40, "unlock": 5 * LINE + 48,
@@ -31,9 +33,10 @@ STATE_FIELDS = {
     # pthread objects, in more room than any platform needs
     "mutex": 6 * LINE, "wake": 7 * LINE, "done": 8 * LINE,
 }
+SHARE_BYTES = 24
 PAUSES = 32  # about 1 us between two calls of sched_yield
 STATE_BYTES = 9 * LINE
-PROGRAM_FIELDS = ("tasks", "task_count", "patches", "patch_count", "times")
+PROGRAM_FIELDS = ("tasks", "task_count", "patches", "patch_count", "times", "shares")
 TASK_FIELDS = ("function", "args", "items", "grain", "scratch_bytes")
 
 
@@ -90,6 +93,10 @@ def _define_work(module):
     """work(state, me): takes chunks until none is left; returns how many this thread ran."""
     f = module.function("work", I64, [PTR, I64], "nounwind", "internal")
     state, me = f.parameters
+    timed = f.ne(_atomic_load(f, _field(f, state, "shares"), "monotonic"), 0)
+    begin = f.alloca(I64, 1)
+    with f.if_(timed):
+        _write_time(f, state, begin)
     scratch = f.load(PTR, f.at(_get(f, state, "scratch", PTR), me, PTR))
     slots = _get(f, state, "slots", PTR)
     threads = _get(f, state, "threads")
@@ -111,7 +118,18 @@ def _define_work(module):
                 claim.give(taking.carried[0])
             taking.next(claim.results[0])
         victims.next(taking.results[0])
-    f.ret(victims.results[0])
+    ran = victims.results[0]
+    with f.if_(timed & f.gt(ran, 0)):
+        # the task is still running, as far as its chunks are not reported: `shares` is its own
+        shares = _atomic_load(f, _field(f, state, "shares"), "monotonic")
+        with f.if_(f.ne(shares, 0)):
+            row = f.byte_offset(f.value(f"inttoptr i64 {shares.text} to ptr", PTR),
+                                me * SHARE_BYTES)
+            with f.if_(f.eq(f.load(I64, row), 0)):       # a late thread may come twice
+                f.store(f.load(I64, begin), row)
+            _write_time(f, state, f.byte_offset(row, 8))
+            f.store(f.load(I64, row, 2) + ran, f.byte_offset(row, 16))
+    f.ret(ran)
 
 
 def _define_worker(module):
@@ -207,9 +225,9 @@ def _define_execute(module):
     """execute(state, program, bases): applies the patches, then runs the tasks in order."""
     f = module.function("execute", VOID, [PTR, PTR, PTR])
     state, program, bases = f.parameters
-    tasks, count, patches, patch_count, times = (
+    tasks, count, patches, patch_count, times, shares = (
         f.load(type, f.byte_offset(program, 8 * i))
-        for i, type in enumerate((PTR, I64, PTR, I64, PTR)))
+        for i, type in enumerate((PTR, I64, PTR, I64, PTR, I64)))
     with f.loop(0, patch_count) as loop:
         row = f.byte_offset(patches, loop.index * 24)
         base = f.load(I64, bases, f.load(I64, f.byte_offset(row, 8)))
@@ -217,9 +235,13 @@ def _define_execute(module):
     threads = _get(f, state, "threads")
     scratch = f.load(PTR, _get(f, state, "scratch", PTR))
     timed = f.ne(f.value(f"ptrtoint ptr {times.text} to i64", I64), 0)
+    _atomic_store(f, 0, _field(f, state, "shares"), "monotonic")
     with f.if_(timed):
         _write_time(f, state, times)
     with f.loop(0, count) as loop:
+        with f.if_(timed):
+            _atomic_store(f, shares + loop.index * (threads * SHARE_BYTES),
+                          _field(f, state, "shares"), "monotonic")
         task = f.byte_offset(tasks, loop.index * (8 * len(TASK_FIELDS)))
         items, grain = f.load(I64, task, 2), f.load(I64, task, 3)
         chunks = f.div(items + grain - 1, grain)

@@ -17,6 +17,7 @@ from flambeau.runtime._pool import (
     KernelCall,
     Pointer,
     Program,
+    clock_ns,
     get_num_threads,
     set_num_threads,
 )
@@ -167,8 +168,29 @@ def test_starting_and_stopping_pools_many_times():
 def test_run_timed():
     calls = [call(work_kernel(), [Pointer(0), Integer(n)], 4, 1) for n in (10, 400_000)]
     out = np.zeros(4)
-    seconds = Program(calls, 1).run_timed([out.ctypes.data])
-    assert len(seconds) == 2 and 0 <= seconds[0] < seconds[1] < 5
+    before = clock_ns()
+    moments, shares = Program(calls, 1).run_timed([out.ctypes.data])
+    first, second = np.diff(moments)
+    assert 0 <= first < second < 5e9 and before <= moments[0] and moments[-1] <= clock_ns()
+    assert shares.shape == (2, get_num_threads(), 3)
+
+
+def test_threads_tell_what_they_worked_on(threads):
+    out = np.zeros(64)
+    calls = [call(work_kernel(), [Pointer(0), Integer(20_000)], 64, 1),
+             call(work_kernel(), [Pointer(0), Integer(10)], 1, 1)]
+    program = Program(calls, 1)
+    program.run([out.ctypes.data])                    # not asked for: nothing is written
+    expected = out.copy()
+    for _ in range(20):
+        moments, shares = program.run_timed([out.ctypes.data])
+        assert (out == expected).all()
+        alone = threads == 1
+        assert shares[0, :, 2].sum() == (0 if alone else 64)
+        assert (shares[1] == 0).all()                 # one chunk: the calling thread, uncut
+        for begin, end, chunks in shares[0]:
+            if chunks:
+                assert begin <= end and moments[0] <= end <= moments[1]
 
 
 def test_wrong_calls_are_told():
