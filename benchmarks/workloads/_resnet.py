@@ -1,5 +1,8 @@
 """Residual networks of He et al. (2016), so that the benchmark needs no torchvision."""
 
+import torch
+import torch.nn.functional as F
+from _timing import measure, prepared
 from torch import nn
 
 
@@ -29,17 +32,27 @@ class Residual(nn.Module):
         return self.relu(self.body(x) + self.shortcut(x))
 
 
-def resnet(depths, bottleneck, small_images, classes):
+def resnet(depths, bottleneck, small_images, classes, channels=64):
     """A ResNet; for small images with a 3x3 stem and no pooling in front."""
-    layers = [convolution(3, 64, 3) if small_images else convolution(3, 64, 7, 2),
-              nn.BatchNorm2d(64), nn.ReLU(inplace=True)]
+    stem = convolution(3, channels, 3) if small_images else convolution(3, channels, 7, 2)
+    layers = [stem, nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
     if not small_images:
         layers.append(nn.MaxPool2d(3, 2, 1))
-    inputs = 64
+    inputs = channels
     for stage, depth in enumerate(depths):
-        width = 64 << stage
+        width = channels << stage
         for i in range(depth):
             layers.append(Residual(inputs, width, 2 if i == 0 and stage else 1, bottleneck))
             inputs = 4 * width if bottleneck else width
     layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, classes)]
     return nn.Sequential(*layers)
+
+
+def measure_resnet(found, model, classes):
+    """Time a ResNet's steps with SGD and momentum on random images."""
+    images = torch.randn(found.batch, 3, found.height, found.breadth)
+    labels = torch.randint(0, classes, (found.batch,))
+    model, images = prepared(model, images, found.mode)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
+    measure(found, model, optimizer, lambda: model(images),
+            lambda scores: F.cross_entropy(scores, labels))

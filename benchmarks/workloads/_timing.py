@@ -1,21 +1,30 @@
-"""What the workloads share: options, timing of steps, one line of JSON as the result."""
+"""What the workloads share: options, the timing of steps, one line of JSON as the result."""
 
 import argparse
 import json
 import statistics
+import subprocess
+import sys
 import time
 
 import torch
 
+BUSY = "while True: pass"
 
-def options(steps):
-    """Options of a workload: --steps, --warmup, --threads, --mode, --data."""
+
+def options(steps, **sizes):
+    """Options of a workload: how it is run, and its sizes with their usual values."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=steps)
     parser.add_argument("--warmup", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--mode", choices=("eager", "channels_last", "compile"), default="eager")
+    parser.add_argument("--inference", action="store_true", help="forward only, without gradients")
+    parser.add_argument("--busy", action="store_true",
+                        help="time the steps again while another process keeps a core busy")
     parser.add_argument("--data", default="data")
+    for name, value in sizes.items():
+        parser.add_argument(f"--{name}", type=int, default=value)
     found = parser.parse_args()
     if found.threads:
         torch.set_num_threads(found.threads)
@@ -24,41 +33,101 @@ def options(steps):
 
 
 def prepared(model, images, mode):
-    """The model and its input in the layout or form that `mode` asks for."""
+    """The model and its input in the layout that `mode` asks for."""
     if mode == "channels_last":
         model = model.to(memory_format=torch.channels_last)
         images = images.to(memory_format=torch.channels_last)
     return model, images
 
 
-def compiled(function, mode):
-    """`function`, through torch.compile where `mode` asks for it."""
-    return torch.compile(function) if mode == "compile" else function
-
-
-def training_step(forward, optimizer):
+def training_step(forward, optimizer, before_update=None):
     """The function that runs one step: loss, gradients, update."""
     def step():
         loss = forward()
         optimizer.zero_grad()
         loss.backward()
+        if before_update is not None:
+            before_update()
         optimizer.step()
-        return loss.detach()
+        return loss.item()
 
     return step
 
 
-def measure(step, found):
-    """Time the first step and the median of the others; print the result as JSON."""
-    begin = time.perf_counter()
-    loss = float(step())
-    first = time.perf_counter() - begin
-    for _ in range(found.warmup):
-        step()
-    times = []
-    for _ in range(found.steps):
+def inference_step(scores):
+    """The function that runs the model alone, and reads all its scores."""
+    def step():
+        with torch.no_grad():
+            return scores().numpy()
+
+    return step
+
+
+def peak_bytes():
+    """The most memory that this process ever held.
+
+    Linux's ru_maxrss counts what the parent held before exec too; VmHWM does not.
+    """
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) * 1024 for line in status
+                        if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        import resource
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+
+
+def timed(step, count):
+    """Seconds of each of `count` steps, and what they returned."""
+    times, results = [], []
+    for _ in range(count):
         begin = time.perf_counter()
-        loss = float(step())
+        result = step()
         times.append(time.perf_counter() - begin)
-    print(json.dumps({"first_s": first, "step_s": statistics.median(times), "best_s": min(times),
-                      "loss": loss}))
+        results.append(result)
+    return times, results
+
+
+def report(**result):
+    """Print the result, with this process's peak memory, as the last line."""
+    print(json.dumps({"peak_bytes": peak_bytes(), **result}))
+
+
+def measure(found, model, optimizer, scores, loss_of, before_update=None):
+    """Time training steps or inference, as the options say, and report.
+
+    Args:
+        scores: function of nothing that applies the model to its input.
+        loss_of: function of the scores.
+        before_update: what happens between the backward pass and the update.
+
+    Reported: seconds of the first step, of the slowest of the first three (what is interpreted at
+    first is compiled a step later), and the median of the steps after the warm-up; the losses of
+    the first 20 steps (in inference the mean size of the scores).
+    """
+    if found.inference:
+        model.eval()
+        step = inference_step(torch.compile(scores) if found.mode == "compile" else scores)
+    else:
+        def forward():
+            return loss_of(scores())
+
+        step = training_step(torch.compile(forward) if found.mode == "compile" else forward,
+                             optimizer, before_update)
+    early, losses = timed(step, 1 + found.warmup)
+    times, more = timed(step, found.steps)
+    slowest = max((early + times)[:3])
+    if found.inference:
+        losses, more = [float(abs(more[-1]).mean())], []
+    result = {"first_s": early[0], "slowest_s": slowest, "step_s": statistics.median(times),
+              "best_s": min(times), "losses": (losses + more)[:20]}
+    if found.busy:
+        with subprocess.Popen([sys.executable, "-c", BUSY]) as other:
+            try:
+                time.sleep(0.2)
+                timed(step, 2)
+                result["busy_s"] = statistics.median(timed(step, found.steps)[0])
+            finally:
+                other.kill()
+    report(**result)

@@ -1,11 +1,13 @@
-"""A training step of a GPT of 4 layers, width 128, context 64, batch 12, AdamW."""
+"""A GPT of 4 layers, width 128, 4 heads, context 64, batch 12, AdamW."""
 
 import torch
 import torch.nn.functional as F
-from _timing import compiled, measure, options, training_step
+from _timing import measure, options
 from torch import nn
 
-WIDTH, HEADS, CONTEXT, VOCABULARY = 128, 4, 64, 65
+HEADS, VOCABULARY = 4, 65
+found = options(40, batch=12, width=128, depth=4, sequence=64)
+WIDTH = found.width
 
 
 class Block(nn.Module):
@@ -29,8 +31,8 @@ class GPT(nn.Module):
     def __init__(self):
         super().__init__()
         self.tokens = nn.Embedding(VOCABULARY, WIDTH)
-        self.positions = nn.Embedding(CONTEXT, WIDTH)
-        self.blocks = nn.Sequential(*[Block() for _ in range(4)])
+        self.positions = nn.Embedding(found.sequence, WIDTH)
+        self.blocks = nn.Sequential(*[Block() for _ in range(found.depth)])
         self.norm = nn.LayerNorm(WIDTH)
         self.head = nn.Linear(WIDTH, VOCABULARY, bias=False)
 
@@ -39,16 +41,8 @@ class GPT(nn.Module):
         return self.head(self.norm(self.blocks(x)))
 
 
-found = options(40)
 model = GPT()
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-text = torch.randint(0, VOCABULARY, (12, CONTEXT + 1))
-
-
-def loss_of():
-    scores = model(text[:, :-1])
-    return F.cross_entropy(scores.reshape(-1, VOCABULARY), text[:, 1:].reshape(-1))
-
-
-forward = compiled(loss_of, found.mode)
-measure(training_step(forward, optimizer), found)
+text = torch.randint(0, VOCABULARY, (found.batch, found.sequence + 1))
+measure(found, model, optimizer, lambda: model(text[:, :-1]),
+        lambda scores: F.cross_entropy(scores.reshape(-1, VOCABULARY), text[:, 1:].reshape(-1)))

@@ -1,42 +1,39 @@
-"""A training step of a language model: 2-layer LSTM of 200, 35 steps, batch 20, SGD, clipping."""
+"""A language model: 2-layer LSTM of 256, sequences of 35, batch 20, SGD, clipped gradients."""
 
 import torch
 import torch.nn.functional as F
 from _timing import measure, options
 from torch import nn
 
-VOCABULARY, WIDTH = 10_000, 200
+VOCABULARY = 10_000
+found = options(15, batch=20, width=256, depth=2, sequence=35)
 
 
 class Model(nn.Module):
     def __init__(self):
         super().__init__()
-        self.embedding = nn.Embedding(VOCABULARY, WIDTH)
-        self.rnn = nn.LSTM(WIDTH, WIDTH, 2)
-        self.decoder = nn.Linear(WIDTH, VOCABULARY)
+        self.embedding = nn.Embedding(VOCABULARY, found.width)
+        self.rnn = nn.LSTM(found.width, found.width, found.depth)
+        self.decoder = nn.Linear(found.width, VOCABULARY)
 
     def forward(self, tokens, state):
         output, state = self.rnn(self.embedding(tokens), state)
         return self.decoder(output).view(-1, VOCABULARY), state
 
 
-found = options(15)
 model = Model()
 optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-text = torch.randint(0, VOCABULARY, (36, 20))
-state = (torch.zeros(2, 20, WIDTH), torch.zeros(2, 20, WIDTH))
+text = torch.randint(0, VOCABULARY, (found.sequence + 1, found.batch))
+state = tuple(torch.zeros(found.depth, found.batch, found.width) for _ in range(2))
 
 
-def step():
+def scores():
+    """Scores of the next words; the state goes on into the next step, cut from its gradients."""
     global state
-    state = tuple(s.detach() for s in state)
-    scores, state = model(text[:-1], state)
-    loss = F.cross_entropy(scores, text[1:].reshape(-1))
-    optimizer.zero_grad()
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 0.25)
-    optimizer.step()
-    return loss.detach()
+    result, state = model(text[:-1], tuple(part.detach() for part in state))
+    return result
 
 
-measure(step, found)
+measure(found, model, optimizer, scores,
+        lambda scores: F.cross_entropy(scores, text[1:].reshape(-1)),
+        lambda: torch.nn.utils.clip_grad_norm_(model.parameters(), 0.25))
