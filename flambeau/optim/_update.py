@@ -13,7 +13,7 @@ from typing import Any
 
 from ..graph.ir import Node, building, expand_to, p
 from ..graph.primitives.pointwise import cast
-from ..record.trace import Operation, Trace, flush, new_values, state
+from ..record.trace import Operation, Trace, current_trace, flush, new_values, state
 from ..record.values import Value
 from ..tensor import Tensor, from_value
 
@@ -106,7 +106,7 @@ class Update:
         """New values for the columns of parameters and states (columns[1] holds gradients)."""
         count = len(columns[0])
         static = (count, len(columns), options)
-        if state.trace.cursor.full:
+        if current_trace().cursor.full:
             flush()
         while True:
             trace = state.trace

@@ -1,7 +1,7 @@
 """The base of all optimizers: parameter groups, state, hooks, saving and loading.
 
-``step`` of every optimizer ends with a barrier, so that forward, backward and the update of all
-parameters run as one program.
+``step`` of every optimizer ends the program, so that forward, backward and the update of all
+parameters run as one. It runs when the next begins, after ``zero_grad()`` dropped the gradients.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import dtypes
 from ..graph.ir import building
-from ..record.trace import flush
+from ..record.trace import run_later
 from ..tensor import Tensor
 from ..utils.hooks import RemovableHandle
 
@@ -66,8 +66,8 @@ def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
     return _register(_global_post_hooks, hook)
 
 
-def _with_hooks_and_barrier(step: Callable) -> Callable:
-    """`step` between its hooks, without gradients, ended by the barrier."""
+def _with_hooks_and_end(step: Callable) -> Callable:
+    """`step` between its hooks; it ends the program that it belongs to."""
     @functools.wraps(step)
     def wrapper(self, *args, **kwargs):
         if _global_pre_hooks or self._optimizer_step_pre_hooks:
@@ -82,7 +82,7 @@ def _with_hooks_and_barrier(step: Callable) -> Callable:
         out = step(self, *args, **kwargs)
         for hook in (*self._optimizer_step_post_hooks.values(), *_global_post_hooks.values()):
             hook(self, (self, *args), kwargs)
-        flush()
+        run_later()
         return out
     wrapper.hooked = True  # type: ignore[attr-defined]
     return wrapper
@@ -131,7 +131,7 @@ class Optimizer:
             self.__dict__.setdefault(name, OrderedDict())
         step = type(self).step
         if not getattr(step, "hooked", False):
-            type(self).step = _with_hooks_and_barrier(step)  # type: ignore[method-assign]
+            type(self).step = _with_hooks_and_end(step)  # type: ignore[method-assign]
 
     def __getstate__(self) -> dict[str, Any]:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}

@@ -19,7 +19,7 @@ from .sites import user_site
 from .values import Aval, Value, aval_of
 
 __all__ = ["NUMBER_TYPES", "Operation", "Step", "Trace", "current_trace", "flush", "record",
-           "reset_programs", "state"]
+           "reset_programs", "run_later", "state"]
 
 OPERATION_LIMIT = 4000          # a program longer than this runs: the loop it unrolls may not end
 BYTE_LIMIT = 2 << 30            # likewise for what its results would occupy at once
@@ -103,7 +103,7 @@ class Trace:
 
     __slots__ = ("cursor", "values", "scalars", "leaves", "executions", "_nodes", "root",
                  "hooked", "functions", "roots", "execution", "entered", "differentiated",
-                 "updated", "foreign", "lock")
+                 "updated", "ended", "foreign", "lock")
 
     def __init__(self):
         if trie.size > TRIE_LIMIT:
@@ -124,6 +124,7 @@ class Trace:
         self.entered: dict[Any, Value] = {}        # earlier results that are differentiated again
         self.differentiated = False                # a backward pass was recorded
         self.updated = False                       # and then a leaf was written
+        self.ended = False                         # complete: runs before more is recorded
         self.lock = threading.RLock()
         self.foreign: dict[int, int] = {}          # leaves that another thread holds: id, slot
 
@@ -239,9 +240,21 @@ state = _State()
 
 def current_trace() -> Trace:
     """The program that this thread records."""
-    if state.trace.root is _FINISHED:
+    trace = state.trace
+    if trace.ended:
+        trace.flush_here()
+    elif trace.root is _FINISHED:
         state.trace = Trace()
     return state.trace
+
+
+def run_later() -> None:
+    """End the program here: it runs when the next operation is recorded or a value is read.
+
+    An optimizer's step ends so rather than by running, because ``zero_grad()`` often follows:
+    gradients that nobody holds any more are not written to memory of their own.
+    """
+    state.trace.ended = True
 
 
 def flush() -> None:
@@ -280,7 +293,7 @@ def record(operation: Operation, operands: tuple, static) -> tuple[Step, list[Va
     Operands are tensors (anything with `_fetch()` giving a Value), None, or Python numbers.
     """
     trace = state.trace
-    if trace.cursor.full or (trace.updated and _begins_step(operands)):
+    if trace.ended or trace.cursor.full or (trace.updated and _begins_step(operands)):
         flush()
         trace = state.trace
     key: list[Any] = [operation, static, building.grad_enabled]

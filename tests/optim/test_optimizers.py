@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -112,12 +113,59 @@ def test_a_whole_training_step_is_one_program():
         loss.backward()
         optimizer.step()
 
-    step()
-    step()
+    for _ in range(3):
+        step()                  # each runs the program of the one before it
     runs = [p.runs for p in programs]
     step()
     assert len(programs) == len(runs)
     assert sum(p.runs for p in programs) == sum(runs) + 1
+
+
+def test_gradients_dropped_after_a_step_are_no_outputs():
+    model = torch.nn.Linear(5, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    x = torch.randn(3, 5)
+    for _ in range(3):
+        loss = model(x).pow(2).sum()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    before = loss.item()
+    assert {n.shape for n in programs[-1].outputs} == {(), (2, 5), (2,)}
+    assert len(programs[-1].outputs) == 3
+    loss = model(x).pow(2).sum()
+    loss.backward()
+    optimizer.step()
+    assert loss.item() < before                  # read before gradients are dropped: they live
+    assert len(programs[-1].outputs) == 5
+    assert model.weight.grad is not None and model.weight.grad.abs().sum().item() > 0
+
+
+def test_a_step_is_seen_by_everything_that_reads():
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+
+    def update():
+        old = model.weight.detach().numpy().copy()
+        optimizer.zero_grad()
+        model(torch.ones(4, 3)).sum().backward()
+        optimizer.step()
+        return old - 0.5 * 4
+    for read in (lambda: model.weight.detach().numpy(), lambda: model.weight.data.numpy(),
+                 lambda: np.array(model.weight.tolist()),
+                 lambda: model.state_dict()["weight"].numpy(),
+                 lambda: copy.deepcopy(model).weight.detach().numpy(),
+                 lambda: torch.nn.utils.parameters_to_vector([model.weight])
+                 .detach().numpy().reshape(2, 3)):
+        expected = update()
+        np.testing.assert_allclose(read(), expected, rtol=1e-6)
+    expected = update()
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(model.weight.detach().numpy()))
+    thread.start()
+    thread.join(10)
+    np.testing.assert_allclose(seen[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(update(), expected - 0.5 * 4, rtol=1e-6)
 
 
 def test_parameters_stay_leaves_of_the_same_identity():
