@@ -17,9 +17,11 @@ the pixel, its column the output channel.
 A work item is a panel of output channels of a block of pixels. The part of the input that it reads
 is copied into scratch with its zero padding, unless it can be read where it lies (1x1, no padding):
 the copy costs less than 1 % of a 3x3 convolution of 64 channels and leaves no special cases at the
-borders. Rows of the tile are any pixels of the block, through a table, so that narrow maps fill the
-tile too. In a depthwise convolution the tile's vectors run over channels. Every extent is a runtime
-integer.
+borders. On small maps that costs too much, since the tile multiplies the padding: there the outputs
+are cut into `clipped` phases, each with the taps that lie inside for it, and the rows of a tile run
+through the images of the batch. Rows of the tile are any pixels of the block, through a table, so
+that narrow maps fill the tile too. In a depthwise convolution the tile's vectors run over channels.
+Every extent is a runtime integer.
 """
 
 from __future__ import annotations
@@ -41,13 +43,19 @@ from flambeau.codegen.tile import (
     rows_for,
     vector_lanes,
 )
-from flambeau.codegen.window_copy import COPY_INTEGERS, WindowCopy, copy_values
+from flambeau.codegen.window_copy import (
+    COPY_INTEGERS,
+    WindowCopy,
+    clipped_values,
+    copy_values,
+)
 from flambeau.codegen.windows import window_dim
 
 __all__ = ["ConvolveShape", "phase_offsets", "plan_convolve", "run_length",
            "weight_layout"]
 
 _L2 = 1 << 20
+_TILE_K = 12  # what a tile costs beside its products, in units of one k: measured 10 to 14
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +78,15 @@ class ConvolveShape:
     @functools.cached_property
     def dims(self):
         """Depth, height and width as WindowDim; a sequence lies along the height."""
-        found = [window_dim(e, o, k, s, p[0], d, b) for e, o, k, s, p, d, b in zip(
+        return self._dims(False)
+
+    @functools.cached_property
+    def clipped_dims(self):
+        """The same with phases of their own where taps leave the input."""
+        return self._dims(True)
+
+    def _dims(self, clip):
+        found = [window_dim(e, o, k, s, p[0], d, b, clip) for e, o, k, s, p, d, b in zip(
             self.extents, self.out, self.size, self.stride, self.padding, self.dilation,
             self.base_dilation)]
         return tuple(self.spatial(found, window_dim(1, 1, 1)))
@@ -95,7 +111,15 @@ class ConvolveShape:
     @property
     def flops(self):
         """Multiplications and additions, of padding too, but not of zeros that spread the input."""
-        taps = [sum(p.count * len(p.taps) for p in dim.phases) for dim in self.dims]
+        return self._flops(self.dims)
+
+    @property
+    def least_flops(self):
+        """Multiplications and additions of elements that exist."""
+        return self._flops(self.clipped_dims)
+
+    def _flops(self, dims):
+        taps = [sum(p.count * len(p.taps) for p in dim.phases) for dim in dims]
         return (2 * self.batch * math.prod(taps) * self.inputs * self.outputs
                 // max(1, self.groups))
 
@@ -118,14 +142,15 @@ _INTEGERS = COPY_INTEGERS + (
     "outputs", "group_outputs", "panel", "panels", "phases", "phase_table", "period_d", "period_h",
     "period_w", "out_d", "out_h", "out_w", "a_image", "a_d", "a_h", "a_w", "rows_at", "tap_chunk")
 _PHASE = ("first_d", "first_h", "first_w", "count_d", "count_h", "count_w", "taps", "k",
-          "tap_table", "weights", "group_weights")
+          "tap_table", "weights", "group_weights", "column_k")
+_MOST_PHASES = 256        # clipped ones: each is 100 bytes of arguments and its taps
+_CLIPPED_PIXELS = 8192    # of a block in clipped phases: 128 KiB of tables
 
 
 def plan_convolve(shape: ConvolveShape, *, x, out, allocate, w=None, packed=None, epilogue=None,
                   label=""):
     """The calls for one convolution; see the module."""
-    dims = shape.dims
-    if not (shape.batch and shape.outputs and math.prod(dim.out for dim in dims)):
+    if not (shape.batch and shape.outputs and math.prod(shape.out)):
         return []
     layout = weight_layout(shape)
     calls = []
@@ -137,13 +162,19 @@ def plan_convolve(shape: ConvolveShape, *, x, out, allocate, w=None, packed=None
             w = dataclasses.replace(w, strides=lead + tuple(steps))
             calls.append(plan_pack_weights(layout, w, packed))
     x_strides = [x.strides[0], *shape.spatial(x.strides[1:-1], 0), x.strides[-1]]
-    if shape.depthwise:
+    dims, mode, flops = shape.dims, "rows", shape.flops
+    images = _clipped_images(shape, layout, x_strides)
+    if images:
+        dims, mode, flops = shape.clipped_dims, "pairs", shape.least_flops
+        copy = clipped_values(shape, dims, x_strides, images)
+    elif shape.depthwise:
+        mode = "lanes"
         copy = copy_values(shape.ungrouped, x_strides, layout.panels, channels=layout.panel)
     else:
         copy = copy_values(shape, x_strides, layout.panels)
-    phases, tables = _phase_tables(shape, layout, copy)
+    phases, tables = _phase_tables(shape, dims, layout, copy, mode)
     size = 4 if shape.dtype == "float32" else 8
-    rows = rows_for(layout.panel, shape.dtype, "rows")
+    rows = rows_for(layout.panel, shape.dtype, mode)
     rows_at = copy.pop("scratch")
     pixels = copy.pop("block_pixels")
     scratch = rows_at + 16 * (pixels + rows)
@@ -167,39 +198,79 @@ def plan_convolve(shape: ConvolveShape, *, x, out, allocate, w=None, packed=None
     args += [Integer(v) for v in tables]
     items = layout.groups * layout.panels * copy["blocks"]
     full, partial = layout.widths
-    mode = "lanes" if shape.depthwise else "rows"
     name, text = _kernel(shape.dtype, full, partial, mode, epilogue)
     nbytes = size * shape.batch * (shape.inputs * math.prod(d.extent for d in dims)
                                    + shape.outputs * math.prod(d.out for d in dims))
     calls.append(KernelCall(
-        name, text, args, items, default_grain(items, shape.flops // items), scratch, shape.flops,
+        name, text, args, items, default_grain(items, flops // items), scratch, flops,
         nbytes + layout.nbytes, label or f"convolve {shape.inputs}->{shape.outputs} {shape.size}"))
     return calls
 
 
-def phase_offsets(shape, tap_strides):
+def _clipped_images(shape, layout, x_strides):
+    """Images of a block if clipped phases are worth it, else 0.
+
+    What counts is tiles times taps: at the border a tile holds one pixel of several images, and
+    tiles of few taps cost more than their taps.
+    """
+    channels = layout.inputs
+    if shape.depthwise or (x_strides[-1] != 1 and channels > 1) or (
+            shape.least_flops > 0.9 * shape.flops):
+        return 0
+    counts = [[(p.count, len(p.taps)) for p in dim.phases] for dim in shape.clipped_dims]
+    if math.prod(map(len, counts)) > _MOST_PHASES:
+        return 0
+    rows = rows_for(layout.panel, shape.dtype, "pairs")
+    most = _CLIPPED_PIXELS // math.prod(max(c for c, _ in dim) for dim in counts)
+    if not most:
+        return 0
+    worth = max(1, min(16, shape.least_flops // 400_000))
+    blocks = -(-worth // max(1, shape.groups * layout.panels))
+    images = min(most, -(-shape.batch // blocks))
+    images = min(-(-images // rows) * rows, max(1, most // rows) * rows, shape.batch)
+    cost = sum(
+        -(-images * a * b * c // rows) * rows * (d * h * w * channels + _TILE_K)
+        for (a, d), (b, h), (c, w) in itertools.product(*counts)) * -(-shape.batch // images)
+    return images if cost < 0.92 * shape.flops / (2 * shape.outputs) else 0
+
+
+def phase_offsets(shape, tap_strides, dims=None):
     """(phases of the dimensions, offset of each tap from the first element) of each phase."""
-    for parts in itertools.product(*(dim.phases for dim in shape.dims)):
+    dims = dims or shape.dims
+    for parts in itertools.product(*(dim.phases for dim in dims)):
         yield parts, [
             sum((offset - dim.lowest) * step
-                for (_, offset), dim, step in zip(taps, shape.dims, tap_strides))
+                for (_, offset), dim, step in zip(taps, dims, tap_strides))
             for taps in itertools.product(*(p.taps for p in parts))]
 
 
-def _phase_tables(shape, layout, copy):
+def _phase_tables(shape, dims, layout, copy, mode):
     """The integers of each phase (as `_PHASE`), and all tap offsets in one list."""
     channels = layout.inputs
     phases, tables = [], []
-    found = phase_offsets(shape, copy.pop("tap_strides"))
-    for number, (parts, offsets) in enumerate(found):
+    wholes = [{p.whole: p for p in dim.phases} for dim in shape.dims]
+    numbers = {parts: i for i, parts in enumerate(itertools.product(*wholes))}
+    for parts, offsets in phase_offsets(shape, copy.pop("tap_strides"), dims):
+        number = numbers[tuple(p.whole for p in parts)]
+        whole = [len(w[p.whole].taps) for w, p in zip(wholes, parts)]
         run = 1 if shape.depthwise else run_length(offsets, channels)
+        if mode == "pairs":  # runs may not go on from one row to the next: taps lie between them
+            line = len(parts[2].taps) or 1
+            run = line if run % line == 0 else 1
         # taps that lie behind each other in memory are one long k
         if run * channels * layout.panel > _L2 // 8:
             run = 1
         phases.append([p.first for p in parts] + [p.count for p in parts]
                       + [len(offsets) // run, run * channels, len(tables),
-                         layout.phase_start(number), layout.group_size(number)])
-        tables += offsets[::run]
+                         layout.phase_start(number), layout.group_size(number),
+                         math.prod(whole) * channels])
+        if mode == "pairs":
+            places = [((d * whole[1] + h) * whole[2] + w) * channels for d, h, w in
+                      itertools.product(*(range(p.skipped, p.skipped + len(p.taps))
+                                          for p in parts))]
+            tables += [n for pair in zip(offsets[::run], places[::run]) for n in pair]
+        else:
+            tables += offsets[::run]
     return phases, tables
 
 
@@ -219,7 +290,7 @@ _kernels: dict = {}
 def _kernel(dtype, full, partial, mode, epilogue):
     key = dtype, full, partial, mode, epilogue.key if epilogue else None
     if key not in _kernels:
-        kind = "depthwise" if mode == "lanes" else "convolve"
+        kind = {"lanes": "depthwise", "pairs": "convolve_clipped", "rows": "convolve"}[mode]
         name = f"{kind}_{dtype}_{full}_{partial}" + (f"_{epilogue.key}" if epilogue else "")
         module = Module(name, pipeline="light")
         _Driver(module, name, dtype, full, partial, mode, epilogue).emit()
@@ -274,7 +345,7 @@ class _Driver:
         column = panel * self.panel
         width = f.min_int(self.group_outputs - column, self.panel)
         weights = f.at(self.packed, phase["weights"] + group * phase["group_weights"]
-                       + column * phase["taps"] * phase["k"], self.element)
+                       + column * phase["column_k"], self.element)
         taps = f.at(f.args, phase["tap_table"], I64)
         with f.loop(0, phase["taps"], self.tap_chunk, at_least_once=True) as chunk:
             t = chunk.index
@@ -286,13 +357,16 @@ class _Driver:
             def tiles(shape):
                 stride = f.i64(shape.columns)
                 first = group * self.group_outputs + column
+                b = weights
+                if self.mode != "pairs":
+                    b = f.at(weights, t * phase["k"] * stride, self.element)
                 with f.loop(0, pixels, self.rows) as tile:
                     row = tile.index
                     call_tile(
                         f, shape, args=f.args, a=self.input, a_rows=f.at(self.a_rows, row, I64),
                         a_stride=0, out_rows=f.at(self.out_rows, row, I64),
-                        tap_offsets=f.at(taps, t, I64), taps=count, k=phase["k"],
-                        b=f.at(weights, t * phase["k"] * stride, self.element), b_stride=stride,
+                        tap_offsets=f.at(taps, t * (2 if self.mode == "pairs" else 1), I64),
+                        taps=count, k=phase["k"], b=b, b_stride=stride,
                         c=f.at(self.out, first, self.element), c_stride=self.outputs, row_base=0,
                         column=first, rows=f.min_int(pixels - row, self.rows), width=width,
                         flags=flags)

@@ -11,6 +11,8 @@ runtime value except the number of accumulators, so that one machine code serves
 
 - A in "rows" mode: each row of the tile has a pointer of its own, taken from a table of offsets (so
   that a tile may take any pixels), and k is contiguous in memory;
+- A in "pairs" mode: the same, and the table of taps holds pairs: the place of each tap in A, and
+  its first k in B, so that B may hold taps that are left out;
 - A in "columns" mode: the rows are contiguous in memory and k has a stride: packed or transposed
   matrices;
 - A in "table" mode: the rows are contiguous and the table of taps holds the place of each k: weight
@@ -63,7 +65,7 @@ def rows_for(columns: int, dtype: str, mode: str) -> int:
     rows in rows mode, since each row takes an address register as well.
     """
     vectors = -(-columns // vector_lanes(dtype))
-    narrow = 8 if mode in ("rows", "lanes") else 12
+    narrow = 12 if mode in ("columns", "table") else 8
     if _registers() == 32:
         return {1: narrow, 2: narrow, 3: 8, 4: 6}[vectors]
     return {1: narrow, 2: 6}[vectors]
@@ -125,13 +127,12 @@ def call_tile(f, shape: TileShape, **values):
     """Calls a tile in `f`; each parameter is a Value or an int (pointers that are unused: None).
 
     args: the argument table, for the epilogue; a: the pointer to which row and tap offsets are
-    added; a_rows: table of row offsets (rows and lanes
-    mode); a_stride: from one k to the next (columns
-    mode); out_rows: table of the rows' numbers in C, and in the epilogue after row_base is added;
-    tap_offsets, taps, k: what is summed over (k: rows and columns mode); b, b_stride; c: where
-    row 0 and this tile's first column lie, c_stride; column: the first column for the epilogue;
-    rows, width: how many of the tile's rows and columns exist; flags. Offsets and strides are in
-    elements.
+    added; a_rows: table of row offsets (rows, pairs and lanes mode); a_stride: from one k to the
+    next (columns mode); out_rows: table of the rows' numbers in C, and in the epilogue after
+    row_base is added; tap_offsets, taps, k: what is summed over (k: rows, pairs and columns mode);
+    b, b_stride; c: where row 0 and this tile's first column lie, c_stride; column: the first column
+    for the epilogue; rows, width: how many of the tile's rows and columns exist; flags. Offsets and
+    strides are in elements.
     """
     arguments = []
     for name, type in _PARAMETERS:
@@ -210,19 +211,23 @@ class _Tile:
             return self._reduce_by_table(accumulators)
         if shape.mode == "lanes":
             return self._reduce_lanes(accumulators)
-        if shape.mode == "rows":
+        by_rows, step = shape.mode in ("rows", "pairs"), 2 if shape.mode == "pairs" else 1
+        if by_rows:
             offsets = [f.load(I64, self.a_rows, r) for r in range(shape.rows)]
             bases = [f.at(self.a, offset, element) for offset in offsets]
         else:
             bases = [self.a]
         with f.loop(0, self.taps, carried=accumulators + [self.b]) as taps:
-            tap = f.load(I64, self.tap_offsets, taps.index)
+            tap = f.load(I64, self.tap_offsets, taps.index * step)
             starts = [f.at(base, tap, element) for base in bases]
-            carried = taps.carried + ([] if shape.mode == "rows" else starts)
+            carried = taps.carried + ([] if by_rows else starts)
+            if shape.mode == "pairs":
+                first = f.load(I64, self.tap_offsets, taps.index * step + 1)
+                carried[-1] = f.at(self.b, first * self.b_stride, element)
             with f.loop(0, self.k, carried=carried) as inner:
                 sums = list(inner.carried[:len(accumulators)])
                 b = inner.carried[len(accumulators)]
-                if shape.mode == "rows":
+                if by_rows:
                     scalars = [f.load(element, start, inner.index) for start in starts]
                     advanced = []
                 else:

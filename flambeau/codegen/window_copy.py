@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from flambeau.codegen.emitter import I64, PTR, VOID
 
-__all__ = ["COPY_INTEGERS", "WindowCopy", "copy_values"]
+__all__ = ["COPY_INTEGERS", "WindowCopy", "clipped_values", "copy_values"]
 
 COPY_INTEGERS = (
     "batch", "blocks", "blocks_d", "blocks_h", "block_images", "block_d", "block_h", "direct",
@@ -85,6 +85,23 @@ def copy_values(shape, x_strides, items_per_block, pixels=_PIXELS, wanted=16, ch
     values["tap_strides"] = steps if direct else strides[1:]
     values["a_strides"] = ([image] + [dim.step * s for dim, s in zip(dims, steps)] if direct else
                            [strides[0]] + [t * s for t, s in zip(taken, strides[1:])])
+    return values
+
+
+def clipped_values(shape, dims, x_strides, images):
+    """As `copy_values` for clipped phases: nothing is copied, a block is a number of images."""
+    image, *steps, x_c = x_strides
+    values = dict.fromkeys(COPY_INTEGERS, 0)
+    counts = [max(phase.count for phase in dim.phases) for dim in dims]
+    values.update(batch=shape.batch, blocks=-(-shape.batch // images), blocks_d=1, blocks_h=1,
+                  block_images=images, block_d=counts[0], block_h=counts[1], direct=1,
+                  x_image=image, x_c=1, x_group=shape.inputs // shape.groups * x_c, channels=1)
+    for letter, step, dim in zip("dhw", steps, dims):
+        values[f"x_{letter}"], values[f"lowest_{letter}"] = step, dim.lowest
+    values["scratch"] = 0
+    values["block_pixels"] = images * counts[0] * counts[1] * counts[2]
+    values["tap_strides"] = steps
+    values["a_strides"] = [image] + [dim.step * s for dim, s in zip(dims, steps)]
     return values
 
 

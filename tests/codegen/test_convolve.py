@@ -151,6 +151,25 @@ def test_any_weight_gradient(shape, planes):
           dy[:, 0].size)
 
 
+@settings(max_examples=40, deadline=None)
+@given(shapes(), st.integers(6, 17))
+def test_padding_that_is_left_out(shape, batch):
+    shape = dataclasses.replace(shape, batch=batch)
+    assume(shape.least_flops < 0.8 * shape.flops)
+    x, w, _ = arrays(shape)
+    close(forward(x, w, shape), expected_forward(x, w, shape), shape.dtype, w[0].size)
+
+
+def test_small_maps_do_not_multiply_padding():
+    shape = square(16, 20, 24, 8, 5, 1, 4)
+    x, w, out = arrays(shape)
+    memory = Memory()
+    call = plan_convolve(shape, x=x_operand(memory, x, False), w=w_operand(memory, w, 1),
+                         out=memory.add(out), allocate=memory.allocate)[-1]
+    assert call.flops == 2 * 16 * 20 * 24 * 25 * 64     # each element meets each weight once
+    close(forward(x, w, shape), expected_forward(x, w, shape), "float32", w[0].size)
+
+
 def square(batch, inputs, outputs, extent, size, stride=1, padding=0, groups=1):
     return make_shape(batch, groups, inputs, outputs, (extent,) * 2, (size,) * 2, (stride,) * 2,
                       ((padding, padding),) * 2, (1, 1), (1, 1))
