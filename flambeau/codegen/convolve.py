@@ -50,6 +50,7 @@ from flambeau.codegen.window_copy import (
     copy_values,
 )
 from flambeau.codegen.windows import window_dim
+from flambeau.codegen.winograd import pays, plan_winograd
 
 __all__ = ["ConvolveShape", "phase_offsets", "plan_convolve", "run_length",
            "weight_layout"]
@@ -161,6 +162,9 @@ def plan_convolve(shape: ConvolveShape, *, x, out, allocate, w=None, packed=None
             lead = (0, w.strides[0], 0) if shape.depthwise else tuple(w.strides[:3])
             w = dataclasses.replace(w, strides=lead + tuple(steps))
             calls.append(plan_pack_weights(layout, w, packed))
+    if pays(shape, x.strides):
+        return calls + plan_winograd(shape, layout, x=x, packed=packed, out=out,
+                                     allocate=allocate, epilogue=epilogue, label=label)
     x_strides = [x.strides[0], *shape.spatial(x.strides[1:-1], 0), x.strides[-1]]
     dims, mode, flops = shape.dims, "rows", shape.flops
     images = _clipped_images(shape, layout, x_strides)

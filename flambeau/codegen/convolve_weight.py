@@ -43,6 +43,8 @@ from flambeau.codegen.tile import (
     vector_lanes,
 )
 from flambeau.codegen.window_copy import COPY_INTEGERS, WindowCopy, copy_values
+from flambeau.codegen.winograd import pays
+from flambeau.codegen.winograd_weight import plan_winograd_weight
 
 __all__ = ["plan_convolve_weight"]
 
@@ -68,6 +70,11 @@ def plan_convolve_weight(shape: ConvolveShape, *, x, dy, dw, allocate, label="")
     if plain is not None:
         return plain
     layout = weight_layout(shape)
+    if pays(shape, x.strides, weights=False):
+        main, channels, channel_blocks, chunks, partial = plan_winograd_weight(
+            shape, layout, x=x, dy=dy, allocate=allocate, label=label)
+        part = 9 * channels * layout.panel
+        return [main, _plan_sum(layout, channels, channel_blocks, chunks, part, partial, dw, label)]
     size = 4 if shape.dtype == "float32" else 8
     x_strides = [x.strides[0], *shape.spatial(x.strides[1:-1], 0), x.strides[-1]]
     channel_blocks = -(-layout.inputs // _CHANNELS)

@@ -258,9 +258,10 @@ def test_an_epilogue_may_add_to_the_output_in_place():
     close(np.moveaxis(out, -1, 1), expected_forward(x, w, shape) + old, "float32", w[0].size)
 
 
-def test_the_batch_is_not_in_the_machine_code():
+@pytest.mark.parametrize("size,extent", [(5, 9), (3, 27)])
+def test_the_batch_is_not_in_the_machine_code(size, extent):
     def codes(batch):
-        shape = square(batch, 16, 32, 9, 3, 1, 1)
+        shape = square(batch, 16, 32, extent, size, 1, 1)
         memory = Memory()
         x, w, dy = arrays(shape)
         calls = plan_convolve(shape, x=x_operand(memory, x, False), w=w_operand(memory, w, 1),

@@ -1,0 +1,399 @@
+"""3x3 convolutions with stride 1 by Winograd's F(4x4, 3x3): a quarter of the multiplications.
+
+Beside `convolve`, which hands over what `pays` says is faster this way; the matrices are in
+`winograd_transforms`, the weight gradient in `winograd_weight`. Three calls: the weights are
+packed as for the direct form, transformed square by square, and then an item of the main call takes
+a block of 4x4 squares of outputs through three stages that stay in the second-level cache:
+
+    V[position, square, channel] = transform of the 6x6 inputs around each square
+    M[position, square, column]  = V @ U[position], the GEMM tile, a panel of columns at a time
+    outputs of each square       = transform of M, with the epilogue, row by row
+
+Squares at the border are first copied into a patch of zeros. Every extent is a runtime integer.
+`FLAMBEAU_WINOGRAD=0` turns it off.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+
+from flambeau.codegen.emitter import I64, PTR, VOID, Module, vector
+from flambeau.codegen.kernel_call import ArgumentTable, KernelCall, Pointer, default_grain
+from flambeau.codegen.packing import square_side
+from flambeau.codegen.tile import (
+    FINAL,
+    TileShape,
+    call_tile,
+    define_tile,
+    element_type,
+    rows_for,
+    vector_lanes,
+)
+from flambeau.codegen.winograd_transforms import (
+    INPUT,
+    OUTPUT,
+    POSITIONS,
+    spread_gradient,
+    transform_input,
+    transform_output,
+    transform_square,
+    transform_weight,
+)
+
+__all__ = ["PAD", "SQUARE_INTEGERS", "Squares", "applies", "patch_bytes", "pays", "plan_winograd",
+           "square_values", "squares_of"]
+
+_SQUARES = 24  # of a block: V and M of 64 channels are then 220 KiB each
+PAD = 16       # elements between positions, against one cache set for all of them
+
+SQUARE_INTEGERS = ("squares", "block", "down", "across", "height", "width", "low_h", "low_w",
+                   "x_image", "x_h", "x_w", "channels", "line", "position", "patch_at", "v_at")
+_INTEGERS = SQUARE_INTEGERS + ("out_h", "out_w", "outputs", "panel", "panels", "panel_size",
+                               "m_position", "m_at")
+
+
+def _switched_on() -> bool:
+    """Whether the environment allows Winograd's form."""
+    return os.environ.get("FLAMBEAU_WINOGRAD", "1") != "0"
+
+
+def applies(shape, x_strides) -> bool:
+    """Whether a convolution has this form: 3x3 over images, stride and dilation 1, one group."""
+    return (_switched_on() and len(shape.size) == 2 and tuple(shape.size) == (3, 3)
+            and shape.groups == 1 and shape.dtype == "float32" and x_strides[-1] == 1
+            and all(v == 1 for v in (*shape.stride, *shape.dilation, *shape.base_dilation)))
+
+
+def pays(shape, x_strides, weights=True) -> bool:
+    """Whether the form applies and is expected to be the faster one.
+
+    The direct form runs at 105 GFLOP/s a thread. Here, the products run at 95, transforms take
+    90 ns for 16 channels of a square, and those of the weights 16 ns for each pair of channels.
+    Predicted and measured: 64 channels at 32x32, 15.7 and 15.6 ms (direct 45); 512 channels at 4x4,
+    batch 64, 19.5 and 21.6 ms (direct 47); 16 channels at 32x32, 1.9 and 2.6 ms (direct 3.5).
+    The error of a weight gradient (`weights` false) is 4 times the direct form's for sums of 32
+    squares and less, 2.3 times for 256: it is the transforms' own, which more terms drown.
+    """
+    if not applies(shape, x_strides) or min(shape.inputs, shape.outputs) < 12:
+        return False
+    down, across = squares_of(shape)
+    squares = shape.batch * down * across
+    if not weights and squares < 48:
+        return False
+    pairs = shape.inputs * shape.outputs
+    each = 2 * POSITIONS * pairs / 95 + 90 / 16 * (shape.inputs + shape.outputs)
+    direct = 2 * 9 * pairs * shape.batch * math.prod(shape.out) / 105
+    return squares * each + (16 * pairs if weights else 0) < 0.9 * direct
+
+
+def squares_of(shape) -> tuple[int, int]:
+    """(squares below each other, beside each other) that cover an image's outputs."""
+    return -(-shape.out[0] // OUTPUT), -(-shape.out[1] // OUTPUT)
+
+
+def square_values(shape, x_strides, channels, block):
+    """The integers of `SQUARE_INTEGERS` but for the places in scratch."""
+    down, across = squares_of(shape)
+    line = -(-channels // 16) * 16
+    return dict(
+        squares=shape.batch * down * across, block=block, down=down, across=across,
+        height=shape.extents[0], width=shape.extents[1], low_h=shape.padding[0][0],
+        low_w=shape.padding[1][0], x_image=x_strides[0], x_h=x_strides[1], x_w=x_strides[2],
+        channels=channels, line=line, position=block * line + PAD)
+
+
+def patch_bytes(channels):
+    """Bytes of a square of zeros and channels."""
+    return POSITIONS * (channels + 2 * PAD) * 4
+
+
+def plan_winograd(shape, layout, *, x, packed, out, allocate, epilogue=None, label=""):
+    """The calls for a convolution whose weights lie in `packed` as `layout` says."""
+    rows = rows_for(layout.panel, shape.dtype, "rows")
+    down, across = squares_of(shape)
+    squares = shape.batch * down * across
+    blocks = math.ceil(squares / _SQUARES)
+    blocks += blocks % 2 if squares >= 2 * rows else 0
+    block = math.ceil(math.ceil(squares / blocks) / rows) * rows
+    blocks = math.ceil(squares / block)
+    weights = Pointer(allocate(POSITIONS * layout.inputs * layout.columns * 4))
+    table = ArgumentTable(("x", "weights", "out"), _INTEGERS, epilogue)
+    values = square_values(shape, x.strides, layout.inputs, block)
+    patch_at = 2 * 8 * (block + rows)
+    v_at = patch_at + patch_bytes(layout.inputs)
+    m_at = v_at + POSITIONS * values["position"] * 4
+    m_position = block * layout.panel + PAD
+    args = table.fill(
+        **values, x=x.pointer, weights=weights, out=out, patch_at=patch_at, v_at=v_at, m_at=m_at,
+        out_h=shape.out[0], out_w=shape.out[1], outputs=shape.outputs, panel=layout.panel,
+        panels=layout.panels, panel_size=POSITIONS * layout.inputs * layout.panel,
+        m_position=m_position)
+    full, partial = layout.widths
+    name, text = _kernel(full, partial, epilogue)
+    flops = 2 * POSITIONS * squares * layout.inputs * layout.columns
+    nbytes = 4 * shape.batch * (shape.inputs * math.prod(shape.extents)
+                                + shape.outputs * math.prod(shape.out))
+    return [_plan_weights(layout, packed, weights),
+            KernelCall(name, text, args, blocks, default_grain(blocks, flops // blocks),
+                       m_at + POSITIONS * m_position * 4 + 64, shape.flops, nbytes, label)]
+
+
+# ---- weights ------------------------------------------------------------------------------------
+
+_WEIGHT_INTEGERS = ("inputs", "panel", "panels", "last_panel")
+
+
+def _plan_weights(layout, packed, weights):
+    """U[panel][position][channel][column] from packed[panel][tap][channel][column]."""
+    table = ArgumentTable(("packed", "weights"), _WEIGHT_INTEGERS)
+    name, text = _weights_kernel()
+    args = table.fill(
+        packed=packed, weights=weights, inputs=layout.inputs, panel=layout.panel,
+        panels=layout.panels,
+        last_panel=layout.columns - (layout.panels - 1) * layout.panel)
+    items = layout.panels * layout.inputs
+    nbytes = 4 * layout.inputs * layout.columns * (POSITIONS + 9)
+    return KernelCall(name, text, args, items, default_grain(items, nbytes // items, 64 << 10), 0,
+                      0, nbytes, "transform weights")
+
+
+@functools.cache
+def _weights_kernel():
+    name = "winograd_weights"
+    module = Module(name, pipeline="light")
+    f = module.kernel(name)
+    type = vector(element_type("float32"), square_side(vector_lanes("float32")))
+    table = ArgumentTable(("packed", "weights"), _WEIGHT_INTEGERS)
+    packed, weights = table.load(f, "packed", "weights")
+    get = dict(zip(_WEIGHT_INTEGERS, table.load(f, *_WEIGHT_INTEGERS)))
+    with f.loop(f.begin, f.end) as items:
+        panel, channel = items.index / get["inputs"], items.index % get["inputs"]
+        width = f.select(f.eq(panel, get["panels"] - 1), get["last_panel"], get["panel"])
+        start = panel * get["panel"] * get["inputs"]
+        line = get["inputs"] * width
+        source = f.at(packed, start * 9 + channel * width, type.element)
+        target = f.at(weights, start * POSITIONS + channel * width, type.element)
+        with f.loop(0, width, type.lanes) as column:
+            transform_square(
+                f, transform_weight, 3,
+                lambda i, j: f.load(type, source, line * (3 * i + j) + column.index),
+                lambda i, j, value: f.store(value, target,
+                                            line * (INPUT * i + j) + column.index))
+    return name, module.text()
+
+
+# ---- inputs -------------------------------------------------------------------------------------
+
+
+def define_square_transform(module, name, transform, size):
+    """Defines `name(from, row_step, column_step, channels, to, position_step)`.
+
+    It transforms a square of `size` of vectors of channels; to[i * 6 + j] lie `position_step`
+    apart. Channels beyond the last are zeros, up to a whole vector.
+    """
+    return module.define_once(name, lambda m: _square_transform(m, name, transform, size))
+
+
+def _square_transform(module, name, transform, size):
+    f = module.function(name, VOID, [PTR, I64, I64, I64, PTR, I64],
+                        attributes="nounwind noinline", linkage="internal")
+    source, row_step, column_step, channels, to, position_step = f.parameters
+    type = vector(element_type("float32"), vector_lanes("float32"))
+    whole = channels & -type.lanes
+    rows = [f.at(source, row_step * i, type.element) for i in range(size)]
+    columns = [column_step * j for j in range(size)]
+
+    def body(channel, load):
+        transform_square(
+            f, transform, size, lambda i, j: load(rows[i], columns[j] + channel),
+            lambda i, j, value: f.store(value, to, position_step * (INPUT * i + j) + channel))
+
+    with f.loop(0, whole, type.lanes) as loop:
+        body(loop.index, lambda row, at: f.load(type, row, at))
+    with f.if_(f.lt(whole, channels)):
+        mask = f.tail_mask(channels - whole, type.lanes)
+        body(whole, lambda row, at: f.load_masked(type, row, mask, at))
+
+
+class Squares:
+    """Emits what both kernels share: where squares lie, and the transforms of what they hold.
+
+    `get` has the integers of `SQUARE_INTEGERS` as attributes.
+    """
+
+    def __init__(self, f, get):
+        self.f, self.get = f, get
+        self.type = vector(element_type("float32"), vector_lanes("float32"))
+
+    def place(self, number):
+        """(image, first row, first column) of the outputs of a square."""
+        across, down = self.get.across, self.get.down
+        column, rest = number % across, number / across
+        return rest / down, rest % down * OUTPUT, column * OUTPUT
+
+    def inputs(self, number, offset, channels, to):
+        """Writes V of the `channels` channels of a square from `offset` on."""
+        get = self.get
+        image, row, column = self.place(number)
+        name = define_square_transform(self.f.module, "winograd_input", transform_input, INPUT)
+        self._transform(name, INPUT, get.x, image * get.x_image + offset,
+                        (row - get.low_h, column - get.low_w), (get.x_h, get.x_w),
+                        (get.height, get.width), channels, to, get.position)
+
+    def gradients(self, number, offset, channels, to, position):
+        """Writes what `spread_gradient` makes of the gradients of a square."""
+        get = self.get
+        image, row, column = self.place(number)
+        name = define_square_transform(self.f.module, "winograd_gradient", spread_gradient, OUTPUT)
+        line = get.out_w * get.outputs
+        self._transform(name, OUTPUT, get.dy, image * get.out_h * line + offset, (row, column),
+                        (line, get.outputs), (get.out_h, get.out_w), channels, to, position)
+
+    def _transform(self, name, size, source, start, place, steps, extents, channels, to, position):
+        f = self.f
+        inside = None
+        for first, extent in zip(place, extents):
+            here = f.ge(first, 0) & f.le(first + size, extent)
+            inside = here if inside is None else inside & here
+        with f.if_(inside) as branch:
+            where = start + place[0] * steps[0] + place[1] * steps[1]
+            f.call(name, VOID, [f.at(source, where, self.type.element), *steps, channels, to,
+                                position])
+        with branch.otherwise():
+            patch = f.byte_offset(f.scratch, self.get.patch_at)
+            line = channels + self.type.lanes
+            self._copy(size, source, start, place, steps, extents, channels, patch, line)
+            f.call(name, VOID, [patch, line * size, line, channels, to, position])
+
+    def _copy(self, size, source, start, place, steps, extents, channels, patch, line):
+        """The square with zeros where nothing is."""
+        f, type = self.f, self.type
+        f.fill_bytes(patch, 0, line * (size * size * 4))
+        (top, bottom), (left, right) = (
+            (f.select(f.lt(first, 0), f.i64(0) - first, f.i64(0)), f.min_int(extent - first, size))
+            for first, extent in zip(place, extents))
+        whole = channels & -type.lanes
+        mask = f.tail_mask(channels - whole, type.lanes)
+        with f.loop(top, bottom) as i:
+            with f.loop(left, right) as j:
+                where = (start + (place[0] + i.index) * steps[0]
+                         + (place[1] + j.index) * steps[1])
+                here = f.at(source, where, type.element)
+                target = f.at(patch, (i.index * size + j.index) * line, type.element)
+                with f.loop(0, whole, type.lanes) as c:
+                    f.store(f.load(type, here, c.index), target, c.index)
+                with f.if_(f.lt(whole, channels)):
+                    f.store(f.load_masked(type, here, mask, whole), target, whole)
+
+
+# ---- the main call -------------------------------------------------------------------------------
+
+_kernels: dict = {}
+
+
+def _kernel(full, partial, epilogue):
+    key = full, partial, epilogue.key if epilogue else None
+    if key not in _kernels:
+        name = f"winograd_{full}_{partial}" + (f"_{epilogue.key}" if epilogue else "")
+        module = Module(name, pipeline="light")
+        _Driver(module, name, full, partial, epilogue).emit()
+        _kernels[key] = name, module.text()
+    return _kernels[key]
+
+
+class _Driver:
+    """The loops around the stages: items, squares, panels, positions, tiles."""
+
+    def __init__(self, module, name, full, partial, epilogue):
+        self.epilogue = epilogue
+        self.table = ArgumentTable(("x", "weights", "out"), _INTEGERS, epilogue)
+        self.rows = rows_for(full or partial, "float32", "rows")
+        # a partial panel is padded in the weights and in M: its tile needs no mask
+        self.shapes = [TileShape("float32", self.rows, columns, "rows", False)
+                       for columns in (full, partial) if columns]
+        for shape in self.shapes:
+            define_tile(module, shape)
+        self.type = vector(element_type("float32"), vector_lanes("float32"))
+        self.f = module.kernel(name)
+        self.masked = partial > 0
+        self.results = self.f.alloca(self.type.element, OUTPUT * OUTPUT * self.type.lanes)
+        module.constant_array("no_offset", I64, [0])
+
+    def __getattr__(self, name):
+        return self.table.load_here(self.f, name)
+
+    def emit(self):
+        f = self.f
+        squares = Squares(f, self)
+        a_rows = f.scratch
+        out_rows = f.at(a_rows, self.block + self.rows, I64)
+        with f.loop(0, self.block + self.rows) as row:
+            f.store(row.index * self.line, a_rows, row.index)
+            f.store(row.index, out_rows, row.index)
+        v = f.byte_offset(f.scratch, self.v_at)
+        with f.loop(f.begin, f.end) as items:
+            first = items.index * self.block
+            count = f.min_int(self.squares - first, self.block)
+            with f.loop(0, count) as square:
+                squares.inputs(first + square.index, 0, self.channels,
+                               f.at(v, square.index * self.line, self.type.element))
+            with f.loop(0, self.panels) as panel:
+                column = panel.index * self.panel
+                width = f.min_int(self.outputs - column, self.panel)
+                weights = f.at(self.weights, panel.index * self.panel_size, self.type.element)
+                if len(self.shapes) == 1:
+                    self._panel(self.shapes[0], v, weights, a_rows, out_rows, count)
+                else:
+                    with f.if_(f.eq(width, self.panel)) as branch:
+                        self._panel(self.shapes[0], v, weights, a_rows, out_rows, count)
+                    with branch.otherwise():
+                        self._panel(self.shapes[1], v, weights, a_rows, out_rows, count)
+                with f.loop(0, count) as square:
+                    self._finish(squares.place(first + square.index), square.index, column, width)
+
+    def _panel(self, shape, v, weights, a_rows, out_rows, count):
+        """M = V @ U at every position, for one panel."""
+        f, element, stride = self.f, self.type.element, shape.columns
+        m = f.byte_offset(f.scratch, self.m_at)
+        with f.loop(0, POSITIONS) as position:
+            a = f.at(v, position.index * self.position, element)
+            b = f.at(weights, position.index * self.channels * stride, element)
+            c = f.at(m, position.index * self.m_position, element)
+            with f.loop(0, count, self.rows) as tile:
+                row = tile.index
+                call_tile(f, shape, args=f.args, a=a, a_rows=f.at(a_rows, row, I64), a_stride=0,
+                          out_rows=f.at(out_rows, row, I64), tap_offsets=f.address("no_offset"),
+                          taps=1, k=self.channels, b=b, b_stride=stride, c=c,
+                          c_stride=self.panel, row_base=0, column=0,
+                          rows=f.min_int(count - row, self.rows), width=stride, flags=FINAL)
+
+    def _finish(self, place, square, column, width):
+        """The outputs of one square, a vector of channels at a time."""
+        f, type = self.f, self.type
+        image, row, left = place
+        m = f.at(f.byte_offset(f.scratch, self.m_at), square * self.panel, type.element)
+        rows = f.min_int(self.out_h - row, OUTPUT)
+        columns = f.min_int(self.out_w - left, OUTPUT)
+        pixel = (image * self.out_h + row) * self.out_w + left
+        with f.loop(0, width, type.lanes) as lane:
+            transform_square(
+                f, transform_output, INPUT,
+                lambda i, j: f.load(type, m, self.m_position * (INPUT * i + j) + lane.index),
+                lambda i, j, value: f.store(value, self.results, (OUTPUT * i + j) * type.lanes))
+            mask = f.tail_mask(width - lane.index, type.lanes) if self.masked else None
+            channel = column + lane.index
+            with f.loop(0, rows) as i:
+                with f.loop(0, columns) as j:
+                    value = f.load(type, self.results,
+                                   (i.index * OUTPUT + j.index) * type.lanes)
+                    number = pixel + i.index * self.out_w + j.index
+                    if self.epilogue:
+                        value = self.epilogue.emit(f, value, number, channel, mask,
+                                                   self.table.epilogue_slot)
+                    target = f.at(self.out, number * self.outputs + channel, type.element)
+                    if mask is None:
+                        f.store(value, target)
+                    else:
+                        f.store_masked(value, target, mask)
