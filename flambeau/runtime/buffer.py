@@ -3,21 +3,20 @@
 Fresh memory costs 0.6 ms a megabyte in page faults (measured in a virtual machine; 0.1 to 0.3 on
 bare metal), more than most kernels take to fill it. So a freed block goes back to the pool of its
 size class, and the operating system sees it again only when the pool holds more than its limit.
-Size classes lie 12.5 to 25 % apart. Blocks of 4 MB and more are aligned to 2 MB, for huge pages.
+Size classes lie 12.5 to 25 % apart. Large blocks are mapped (`_pages`), for huge pages.
 """
 
-import mmap
 import os
 import threading
 
 import numpy as np
 
 from flambeau.runtime import _cpu
+from flambeau.runtime._pages import Block
 
 __all__ = ["Buffer", "memory_statistics", "release_pool", "reset_peak", "set_pool_limit"]
 
 ALIGNMENT = 64
-_HUGE_PAGE = 2 << 20
 _MAPPED_FROM = 1 << 20  # larger blocks are mapped, so that releasing them gives the pages back
 _SLAB = 1 << 18  # smaller ones than a sixteenth of this are cut from slabs
 _DEFAULT_LIMIT = 4 << 30
@@ -48,7 +47,10 @@ class _Pool:
             stack = self.free.get(size)
             if stack:
                 self.held -= size
-                return stack.pop()
+                block = stack.pop()
+                if size >= _MAPPED_FROM:
+                    block[1].use()
+                return block
             if size <= _SLAB // 16:
                 return self.cut(size)
         try:
@@ -98,15 +100,11 @@ def _fresh(size):
     if size < _MAPPED_FROM:
         memory = np.empty(size + ALIGNMENT, np.uint8)
         return -(-memory.ctypes.data // ALIGNMENT) * ALIGNMENT, memory
-    alignment = _HUGE_PAGE if size >= 2 * _HUGE_PAGE else ALIGNMENT
     try:
-        pages = mmap.mmap(-1, size + (alignment if alignment > 4096 else 0))
+        block = Block(size)
     except (OSError, ValueError, OverflowError) as error:
         raise MemoryError(str(error)) from None
-    if alignment == _HUGE_PAGE and hasattr(mmap, "MADV_HUGEPAGE"):
-        pages.madvise(mmap.MADV_HUGEPAGE)
-    memory = np.frombuffer(pages, np.uint8)
-    return -(-memory.ctypes.data // alignment) * alignment, memory
+    return block.address, block
 
 
 def _size_class(nbytes):
