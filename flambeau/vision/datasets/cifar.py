@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from flambeau.vision.datasets._array_images import ArrayImages
 from flambeau.vision.datasets.utils import check_integrity, download_and_extract_archive
 from flambeau.vision.datasets.vision import VisionDataset
 
@@ -31,7 +32,7 @@ def _unpickled(path: str) -> dict:
         return _ArrayUnpickler(file, encoding="latin1").load()
 
 
-class CIFAR10(VisionDataset):
+class CIFAR10(ArrayImages, VisionDataset):
     """50,000 training and 10,000 test images of 10 classes: (PIL image of mode RGB, int).
 
     Args:
@@ -104,6 +105,16 @@ class CIFAR10(VisionDataset):
         from PIL import Image
 
         return self._transformed(Image.fromarray(self.data[index]), self.targets[index])
+
+    def _pictures_and_labels(self, indices: list[int]):
+        if type(self).__getitem__ is not CIFAR10.__getitem__:
+            return None
+        if type(self.data) is not np.ndarray or self.data.ndim != 4:
+            return None
+        labels = [self.targets[i] for i in indices]
+        if any(type(label) is not int for label in labels):
+            return None
+        return self.data[np.asarray(indices)], np.array(labels, np.int64)
 
     def __len__(self) -> int:
         return len(self.data)

@@ -14,7 +14,7 @@ import numpy as np
 
 import flambeau
 from flambeau._download import DownloadError
-from flambeau.tensor import from_array
+from flambeau.vision.datasets._array_images import ArrayImages
 from flambeau.vision.datasets._idx import (  # noqa: F401 - people import these from here
     checked,
     read_idx,
@@ -31,8 +31,6 @@ from flambeau.vision.datasets.utils import (
     verify_str_arg,
 )
 from flambeau.vision.datasets.vision import VisionDataset
-from flambeau.vision.transforms import Compose, Normalize, ToTensor
-from flambeau.vision.transforms.functional import to_tensor
 
 __all__ = ["EMNIST", "FashionMNIST", "KMNIST", "MNIST", "QMNIST"]
 
@@ -49,7 +47,7 @@ def _gz_resources(*md5s: str) -> list[tuple[str, str]]:
     return [(f"{name}.gz", md5) for name, md5 in zip(_IDX_FILES, md5s)]
 
 
-class MNIST(VisionDataset):
+class MNIST(ArrayImages, VisionDataset):
     """The 70,000 handwritten digits, 28 x 28: samples are (PIL image of mode L, int).
 
     Args:
@@ -145,35 +143,14 @@ class MNIST(VisionDataset):
         image = Image.fromarray(self._array("data")[index])
         return self._transformed(image, int(self._array("targets")[index]))
 
-    def _collated_batch(self, indices: list[int]) -> list | None:
-        """What collating the samples at `indices` gives, computed for all images at once.
-
-        The DataLoader asks for it. None where the transforms are not known to treat every
-        image of a batch as they treat one.
-        """
-        steps = self._batched_steps()
+    def _pictures_and_labels(self, indices: list[int]):
+        if type(self).__getitem__ is not MNIST.__getitem__:
+            return None
         images = self._array("data")
-        if steps is None or images.dtype != np.uint8 or images.ndim != 3:
+        if images.ndim != 3:
             return None
         rows = np.asarray(indices)
-        # Images as channels of one picture (H, W, N): scaling does not look at neighbours.
-        batch = to_tensor(images[rows].transpose(1, 2, 0))
-        batch = from_array(batch._array()[:, None])
-        for normalize in steps:
-            batch = normalize(batch)
-        return [batch, from_array(self._array("targets")[rows].astype(np.int64))]
-
-    def _batched_steps(self) -> list | None:
-        """The `Normalize` transforms that follow a `ToTensor`; None for other transforms."""
-        if type(self).__getitem__ is not MNIST.__getitem__ or self.target_transform is not None:
-            return None
-        steps = [self.transform]
-        if type(self.transform) is Compose:
-            steps = list(self.transform.transforms)
-        plain = steps and type(steps[0]) is ToTensor
-        if not plain or any(type(step) is not Normalize or step.inplace for step in steps[1:]):
-            return None
-        return steps[1:]
+        return images[rows], self._array("targets")[rows].astype(np.int64)
 
     def __len__(self) -> int:
         return len(self.data)

@@ -328,8 +328,24 @@ def normalize(image: Tensor, mean, std, inplace: bool = False) -> Tensor:
             "Expected tensor to be a tensor image of size (..., C, H, W). "
             f"Got tensor.size() = {image.size()}"
         )
-    recorded = image.requires_grad or inplace
-    kind = np.dtype(np.float32) if recorded else numpy_dtype(dtype)
+    if not (image.requires_grad or inplace):
+        numpy_dtype(dtype)                       # raises for types that NumPy lacks
+        return as_tensor(normalize_array(image._array(), mean, std, dtype))
+    factors = _per_channel(mean, std, np.dtype(np.float32), dtype)
+    mean, std = (flambeau.from_numpy(v.copy()).to(dtype) for v in factors)
+    return image.sub_(mean).div_(std) if inplace else (image - mean) / std
+
+
+def normalize_array(array: np.ndarray, mean, std, dtype=None) -> np.ndarray:
+    """(array - mean) / std, channel by channel, of an array (..., C, H, W)."""
+    mean, std = _per_channel(mean, std, array.dtype, dtype or array.dtype)
+    array = np.subtract(array, mean)
+    array /= std
+    return array
+
+
+def _per_channel(mean, std, kind: np.dtype, dtype) -> list[np.ndarray]:
+    """Mean and standard deviation as arrays that broadcast over pixels."""
     mean, std = (
         np.asarray(v.tolist() if isinstance(v, Tensor) else v, kind) for v in (mean, std)
     )
@@ -337,14 +353,7 @@ def normalize(image: Tensor, mean, std, inplace: bool = False) -> Tensor:
         raise ValueError(
             f"std evaluated to zero after conversion to {dtype}, leading to division by zero."
         )
-    mean = mean.reshape(-1, 1, 1) if mean.ndim == 1 else mean
-    std = std.reshape(-1, 1, 1) if std.ndim == 1 else std
-    if recorded:
-        mean, std = (flambeau.from_numpy(v.copy()).to(dtype) for v in (mean, std))
-        return image.sub_(mean).div_(std) if inplace else (image - mean) / std
-    array = np.subtract(image._array(), mean)
-    array /= std
-    return as_tensor(array)
+    return [v.reshape(-1, 1, 1) if v.ndim == 1 else v for v in (mean, std)]
 
 
 def erase(

@@ -188,31 +188,6 @@ def test_damaged_idx(tmp_path):
         mnist.read_image_file(path)
 
 
-@pytest.mark.parametrize(
-    "transform, at_once",
-    [
-        (transforms.ToTensor(), True),
-        (transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1,), (0.3,))]), True),
-        (transforms.Compose([transforms.ToTensor(), transforms.Lambda(lambda x: x * 2)]), False),
-        (transforms.Compose([transforms.Resize(14), transforms.ToTensor()]), False),
-        (transforms.PILToTensor(), False),
-    ],
-)
-def test_batches_are_what_samples_give(tmp_path, transform, at_once):
-    write_raw(tmp_path, "MNIST")
-    data = datasets.MNIST(tmp_path, transform=transform)
-    assert (data._collated_batch([0, 1]) is not None) is at_once
-    part = torch.utils.data.Subset(data, [4, 0, 6, 2, 1])
-    for images, labels in torch.utils.data.DataLoader(part, 5):
-        samples = [part[i] for i in range(5)]
-        expected = torch.stack([image for image, _ in samples])
-        assert images.dtype is expected.dtype and images.shape == expected.shape
-        assert (images == expected).all() and labels.tolist() == [n for _, n in samples]
-        assert labels.dtype is torch.int64
-    with pytest.raises(IndexError):
-        list(torch.utils.data.DataLoader(data, batch_sampler=[[0, 99]]))
-
-
 def test_batches_follow_what_the_user_changes(tmp_path):
     write_raw(tmp_path, "MNIST")
     data = datasets.MNIST(tmp_path, transform=transforms.ToTensor())

@@ -16,6 +16,7 @@ import flambeau
 
 from ....tensor import from_array
 from .errors import CollateError
+from .samples import Samples
 
 default_collate_err_msg_format = (
     "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"
@@ -201,6 +202,14 @@ default_collate_fn_map: dict[type | tuple[type, ...], Callable] = {
 }
 
 
+def is_standard() -> bool:
+    """Whether tensors and integers are collated as usual: the rules may be replaced by users."""
+    return (
+        default_collate_fn_map.get(flambeau.Tensor) in (None, collate_tensor_fn)
+        and default_collate_fn_map.get(int) is collate_int_fn
+    )
+
+
 def default_collate(batch: Any) -> Any:
     """Merge a list of samples into a batch with an additional first dimension.
 
@@ -222,4 +231,8 @@ def default_collate(batch: Any) -> Any:
     """
     if flambeau.Tensor not in default_collate_fn_map:
         default_collate_fn_map[flambeau.Tensor] = collate_tensor_fn
+    if type(batch) is Samples and is_standard():
+        whole = batch.collated()
+        if whole is not None:
+            return whole
     return collate(batch, collate_fn_map=default_collate_fn_map)

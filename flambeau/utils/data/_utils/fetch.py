@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-import flambeau
-
 from ....tensor import from_array
 from .. import dataset as datasets
 from . import collate
 from .errors import CollateError, add_note
+from .samples import Samples
 
 #: More indices than this are cut from an error's note.
 _INDICES_SHOWN = 16
@@ -49,6 +48,21 @@ def gather_rows(dataset: Any, indices: list) -> Any:
     return [from_array(tensor._array()[rows], tensor.dtype) for tensor in dataset.tensors]
 
 
+def one_sample(dataset: Any, index: Any) -> Any:
+    """Return ``dataset[index]``; an error names the index."""
+    try:
+        return dataset[index]
+    except StopIteration as error:
+        # Left alone it would end the epoch without a word.
+        raise RuntimeError(
+            f"the data set raised StopIteration for sample {index!r}: a map-style data set "
+            "should raise IndexError"
+        ) from error
+    except Exception as error:
+        add_note(error, f"while loading the data set's sample {index!r}")
+        raise
+
+
 class _Fetcher:
     def __init__(
         self, dataset: Any, auto_collation: bool, collate_fn: Callable, drop_last: bool
@@ -60,7 +74,8 @@ class _Fetcher:
 
     def _collate(self, samples: Any, indices: Any) -> Any:
         try:
-            return self.collate_fn(samples)
+            batch = self.collate_fn(samples)
+            return list(batch) if type(batch) is Samples else batch
         except CollateError as error:
             if self.auto_collation:
                 error.indices = list(indices)
@@ -73,18 +88,14 @@ class MapFetcher(_Fetcher):
     def fetch(self, index: Any) -> Any:
         """Return the batch for a list of indices (or the sample for one, unbatched)."""
         if not self.auto_collation:
-            return self._collate(self._sample(index), index)
-        if self.collate_fn is collate.default_collate:
-            if collate.default_collate_fn_map.get(flambeau.Tensor) in (
-                None,
-                collate.collate_tensor_fn,
-            ):
-                try:
-                    batch = gather_rows(self.dataset, index)
-                except (IndexError, TypeError, ValueError):
-                    batch = None  # sample by sample, the error names the sample
-                if batch is not None:
-                    return batch
+            return self._collate(one_sample(self.dataset, index), index)
+        if self.collate_fn is collate.default_collate and collate.is_standard():
+            try:
+                batch = gather_rows(self.dataset, index)
+            except (IndexError, TypeError, ValueError):
+                batch = None  # sample by sample, the error names the sample
+            if batch is not None:
+                return batch
         if getattr(self.dataset, "__getitems__", None):
             try:
                 samples = self.dataset.__getitems__(index)
@@ -92,21 +103,8 @@ class MapFetcher(_Fetcher):
                 add_note(error, f"while loading the data set's samples {describe_indices(index)}")
                 raise
         else:
-            samples = [self._sample(one) for one in index]
+            samples = [one_sample(self.dataset, one) for one in index]
         return self._collate(samples, index)
-
-    def _sample(self, index: Any) -> Any:
-        try:
-            return self.dataset[index]
-        except StopIteration as error:
-            # Left alone it would end the epoch without a word.
-            raise RuntimeError(
-                f"the data set raised StopIteration for sample {index!r}: a map-style data set "
-                "should raise IndexError"
-            ) from error
-        except Exception as error:
-            add_note(error, f"while loading the data set's sample {index!r}")
-            raise
 
 
 class IterableFetcher(_Fetcher):
