@@ -163,8 +163,9 @@ def _check_masks(self, index) -> None:
 
 def _getitem(self, index):
     """Elements at numbers, slices, None, Ellipsis, index tensors and masks."""
-    if index.__class__ is int:
-        index = (index,)
+    if index.__class__ is int:            # rows, as data sets take them: half the time
+        made = _concrete_view(self, (index,))
+        return _basic.function(self, (index,)) if made is None else made
     _check_masks(self, index)
     spec, positions, indices = _resolve(index, self.ndim)
     if not positions:

@@ -533,11 +533,14 @@ def _refresh_pinned(storage: Storage) -> None:
     """NumPy code may have written: take a copy of the memory as the present value."""
     array = storage.pinned
     assert array is not None
-    # held by the storage and by the name here: nobody outside sees it any more
-    if not isinstance(array.base, np.ndarray) and references(array) <= 2:
+    value = storage.value
+    # held by the storage, by the name here and by the value: nobody outside sees it any more
+    if not isinstance(array.base, np.ndarray) \
+            and references(array) <= 2 + value.references_to(array):
         storage.pinned = None
         return
-    value = storage.value
+    if value._array is array:
+        return                            # the same memory: what was written is there already
     if value.trace is None and value.is_concrete and np.array_equal(
             value.array.reshape(-1).view(np.uint8), array.reshape(-1).view(np.uint8)):
         return
@@ -557,6 +560,9 @@ def _write_pinned(storage: Storage) -> None:
     if value.trace is not None:
         value.trace.flush_here()
     np.copyto(array, value.array)
+    value.set_array(array)                # one memory again, which nobody need compare
+    value.set_buffer(None)
+    value.shared = True
 
 
 def pin(tensor: Tensor, array: np.ndarray) -> None:

@@ -91,6 +91,11 @@ class Value:
     def set_array(self, array: np.ndarray) -> None:
         self._array = array
 
+    def references_to(self, array: np.ndarray) -> int:
+        """How many references to `array` this value holds."""
+        buffer = self._buffer
+        return (self._array is array) + (buffer is not None and buffer.block is array)
+
     def sibling(self) -> Value:
         """Another value on the same memory, without owner or history."""
         other = Value(self.aval, self._array)

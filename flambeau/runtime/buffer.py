@@ -158,6 +158,11 @@ class Buffer:
         self.pointer = array.__array_interface__["data"][0]  # half the cost of .ctypes.data
         return self
 
+    @property
+    def block(self):
+        """What owns the memory: a block of the pool, or the array given to `from_array`."""
+        return self._block
+
     def array(self, dtype, shape, strides=None, offset=0):
         """A NumPy view, C-contiguous or with `strides` in bytes, that keeps this alive."""
         return np.asarray(_View(self, np.dtype(dtype), tuple(shape), strides, offset))

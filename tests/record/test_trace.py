@@ -292,3 +292,23 @@ def test_a_pin_ends_with_the_last_array():
     del a
     x.add_(1)
     assert x._storage.pinned is None and x.tolist() == [6, 2, 2]
+
+
+def test_numpy_and_a_tensor_that_is_written_share_one_memory():
+    x = torch.zeros(4)
+    a = x.numpy()
+    for step in range(1, 4):
+        x.add_(1)                       # a program's result, copied to the memory NumPy sees
+        assert a.tolist() == [step] * 4
+        assert x._storage.value.array is x._storage.pinned
+    a[1] = 9
+    assert (x * 2).tolist() == [6, 18, 6, 6]
+    for _ in range(3):                  # of a compiled program's memory as well
+        y = torch.ones(70_000) * 3 + 1
+        b = y.numpy()
+        y.add_(0)
+        b[2] = 5
+        assert y[2].item() == 5 and y._storage.pinned is not None
+    part = x[1:]
+    x.mul_(2)
+    assert part.tolist() == [18, 6, 6] and a.tolist() == [6, 18, 6, 6]
