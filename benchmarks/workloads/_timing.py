@@ -16,6 +16,7 @@ def options(steps, **sizes):
     """Options of a workload: how it is run, and its sizes with their usual values."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=steps)
+    parser.add_argument("--seconds", type=float, help="stop after at least 3 steps and this time")
     parser.add_argument("--warmup", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--mode", choices=("eager", "channels_last", "compile"), default="eager")
@@ -78,10 +79,10 @@ def peak_bytes():
         return peak if sys.platform == "darwin" else peak * 1024
 
 
-def timed(step, count):
-    """Seconds of each of `count` steps, and what they returned."""
+def timed(step, count, seconds=None):
+    """Seconds of each of `count` steps (fewer, if `seconds` are over), and what they returned."""
     times, results = [], []
-    for _ in range(count):
+    while len(times) < count and (seconds is None or len(times) < 3 or sum(times) < seconds):
         begin = time.perf_counter()
         result = step()
         times.append(time.perf_counter() - begin)
@@ -116,7 +117,7 @@ def measure(found, model, optimizer, scores, loss_of, before_update=None):
         step = training_step(torch.compile(forward) if found.mode == "compile" else forward,
                              optimizer, before_update)
     early, losses = timed(step, 1 + found.warmup)
-    times, more = timed(step, found.steps)
+    times, more = timed(step, found.steps, found.seconds)
     slowest = max((early + times)[:3])
     if found.inference:
         losses, more = [float(abs(more[-1]).mean())], []
