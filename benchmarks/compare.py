@@ -9,7 +9,7 @@ Each round runs every library once, so that what else the machine does hits both
 medians over the rounds and the ratio Flambeau / PyTorch: below 1, Flambeau is faster. Both have two
 threads on the same two cores. PyTorch is given its fastest mode: eager, channels_last for networks
 with convolutions, torch.compile. Which it is, is tried once for each network and remembered in
-~/.cache/flambeau-benchmarks (--try-modes tries again); modes within a tenth of the fastest take
+~/.cache/flambeau-benchmarks (--try-modes tries again); modes within 15 % of the fastest take
 part in every round.
 """
 

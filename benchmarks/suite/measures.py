@@ -232,7 +232,7 @@ def bandwidth(session, row):
         session.results["bandwidth"] = found
     own, copy = (median_of(found["flambeau"], key) for key in (f"{row.name}_s", "copy_s"))
     other = median_of(found.get("torch", []), f"{row.name}_s")
-    return against(own, copy, label="a copy"
+    return against(own, copy, label="copy"
                    + (f"; PyTorch {other * 1e3:.0f} ms" if other else ""), detail=found)
 
 

@@ -7,7 +7,7 @@ import platform
 __all__ = ["close_to_best", "forget", "recall", "remember"]
 
 # Modes within this factor of the fastest take part in every round; the others lost for good.
-CLOSE = 1.1
+CLOSE = 1.15
 
 
 def _path():
