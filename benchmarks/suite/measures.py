@@ -4,13 +4,14 @@ import os
 import statistics
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from .losses import apart
 from .modes import close_to_best, recall, remember
 from .processes import has_compiler
 from .rows import NETWORKS
 
-__all__ = ["MEASURES", "Measurement", "loss_difference"]
+__all__ = ["MEASURES", "Measurement"]
 
 LOSS_STEPS = 20
 
@@ -25,7 +26,7 @@ class Measurement:
         ratio: what is compared with the row's ratio to reach, if that is a ratio.
         label: PyTorch's mode, or what stands in its place.
         amount: "s" or "B".
-        losses: (step, Flambeau's loss, PyTorch's loss).
+        losses: Flambeau's of each step, PyTorch's, and PyTorch's in another mode (or None).
         detail: medians of each round, for --json.
     """
 
@@ -47,11 +48,6 @@ def median_of(results, key):
     """The median of what the processes report under `key`; None without any."""
     values = [result[key] for result in results if result is not None and key in result]
     return statistics.median(values) if values else None
-
-
-def loss_difference(own, other):
-    """How far apart two losses are, relative to the second."""
-    return abs(own - other) / max(abs(other), 1e-12)
 
 
 def _modes(session, row, network):
@@ -109,13 +105,25 @@ def _fastest(found):
     return min(times, key=times.get) if times else None
 
 
-def _losses(found, mode):
-    """The last losses that both libraries report, at most those after `LOSS_STEPS` steps."""
-    pair = [next((r["losses"] for r in found[name] if r), None) for name in ("flambeau", mode)]
-    if None in pair:
+def _losses(session, row, found, mode):
+    """Losses by step of Flambeau, of PyTorch in its fastest mode, and in another if need be.
+
+    Where the libraries are apart, what rounding alone does is seen between PyTorch's layouts.
+    """
+    own, other = (next((r["losses"] for r in found[name] if r), None)
+                  for name in ("flambeau", mode))
+    if not own or not other:
         return None
-    step = min(map(len, pair))
-    return (step, pair[0][step - 1], pair[1][step - 1])
+    if not apart(own, other) or row.measure == "inference":
+        return (own, other, None)
+    network = NETWORKS[row.network]
+    second = next((name for name in ("eager", "channels_last")
+                   if name != mode and name in network.modes), None)
+    if second is None:
+        return (own, other, None)
+    result = next((r for r in found.get(second, ()) if r), None) or session.run(
+        "torch", network.script, *network.sizes, "--mode", second, "--warmup", 0, "--steps", 5)
+    return (own, other, result and result["losses"])
 
 
 def training(session, row):
@@ -125,21 +133,16 @@ def training(session, row):
     detail = {name: [r and r["step_s"] for r in results] for name, results in found.items()}
     return against(median_of(found["flambeau"], "step_s"),
                    median_of(found[mode], "step_s") if mode else None, label=mode or "",
-                   losses=_losses(found, mode) if mode else None, detail=detail)
+                   losses=_losses(session, row, found, mode) if mode else None, detail=detail)
 
 
 def peak_memory(session, row):
     """Bytes that the training processes held at most."""
-    found = _rounds(session, _training_row(row))
+    found = _rounds(session, replace(row, measure="training"))
     mode = _fastest(found)
     return against(median_of(found["flambeau"], "peak_bytes"),
                    median_of(found[mode], "peak_bytes") if mode else None, label=mode or "",
                    amount="B")
-
-
-def _training_row(row):
-    import dataclasses
-    return dataclasses.replace(row, measure="training")
 
 
 def epoch(session, row):
@@ -151,9 +154,9 @@ def epoch(session, row):
         for library, results in found.items():
             results.append(session.run(library, "epoch", "--data", data))
     own, other = found["flambeau"], found.get("torch", [])
-    losses = [next((r["losses"][0] for r in results if r), None) for results in (own, other)]
+    losses = [next((r["losses"] for r in results if r), None) for results in (own, other)]
     return against(median_of(own, "step_s"), median_of(other, "step_s"),
-                   losses=None if None in losses else ("epoch", *losses))
+                   losses=None if None in losses else (*losses, None))
 
 
 _IMPORT = "import time; b = time.perf_counter(); import {}; print(time.perf_counter() - b)"
@@ -241,10 +244,11 @@ def sgemm(session, row):
     found = session.results.get("sgemm")
     if found is None:
         found = {"flambeau": [], "torch": [], "numpy": []}
-        for _ in range(session.options.rounds):
-            for library in session.libraries:
-                found[library].append(session.run(library, "sgemm"))
-            found["numpy"].append(session.run("torch", "sgemm", "--numpy"))
+        for number in range(2 + session.options.rounds):
+            found["flambeau"].append(session.run("flambeau", "sgemm"))
+            found["numpy"].append(session.run("numpy", "sgemm", "--numpy"))
+            if number == 0 and session.torch:
+                found["torch"].append(session.run("torch", "sgemm"))
         session.results["sgemm"] = found
     size = row.name.partition("-")[2]
     other = median_of(found["torch"], size)

@@ -92,10 +92,13 @@ class Session:
         return found
 
     def run(self, library, script, *arguments, **environment):
-        """The result of one process of a workload; None if it failed (why is in `notes`)."""
+        """The result of one process of a workload; None if it failed (why is in `notes`).
+
+        `library` says what `import torch` finds: "flambeau", "torch", or "numpy" for neither.
+        """
         path = os.path.join(BENCHMARKS, "workloads", f"{script}.py")
-        command = ([sys.executable, "-m", "flambeau"] if library == "flambeau"
-                   else [self.options.torch_python])
+        command = {"flambeau": [sys.executable, "-m", "flambeau"], "numpy": [sys.executable],
+                   "torch": [self.options.torch_python]}[library]
         arguments = [str(a) for a in ("--threads", self.options.threads, *arguments)]
         return self.output([*command, path, *arguments], f"{script} under {library}",
                            **environment)

@@ -1,11 +1,11 @@
 """The table: a line for each row as it is measured, and what is said below it."""
 
-from .measures import loss_difference
+from .losses import sentence
 from .rows import ROWS
 
 __all__ = ["heading", "line", "loss_lines", "reached", "record", "text_of"]
 
-LOSS_TOLERANCE = 1e-3
+WHAT = {"inference": "mean score", "epoch": "mean loss"}
 COLUMNS = (("work", max(len(row.title) for row in ROWS)), ("Flambeau", 9), ("PyTorch", 31),
            ("ratio", 5), ("to reach", 8), ("aim", 7), ("reached", 7))
 
@@ -70,18 +70,9 @@ def line(row, measured):
 
 
 def loss_lines(measured_rows):
-    """How far the libraries' losses are apart, a line for each row that has losses."""
-    lines = []
-    for row, measured in measured_rows:
-        if measured.losses is None:
-            continue
-        step, own, other = measured.losses
-        apart = loss_difference(own, other)
-        what = ("mean score" if row.measure == "inference" else
-                "mean loss of the epoch" if step == "epoch" else f"loss of step {step}")
-        agree = "agree" if apart <= LOSS_TOLERANCE else "DIFFER"
-        lines.append(f"{row.title}: {what} {own:.6g} and {other:.6g}, {apart:.1e} apart: {agree}")
-    return lines
+    """Whether the libraries' losses agree, a line for each row that has losses."""
+    return [f"{row.title}: {sentence(measured.losses, WHAT.get(row.measure, 'loss of step'))}"
+            for row, measured in measured_rows if measured.losses is not None]
 
 
 def record(row, measured):
