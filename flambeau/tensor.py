@@ -535,8 +535,7 @@ def _refresh_pinned(storage: Storage) -> None:
     assert array is not None
     value = storage.value
     # held by the storage, by the name here and by the value: nobody outside sees it any more
-    if not isinstance(array.base, np.ndarray) \
-            and references(array) <= 2 + value.references_to(array):
+    if _is_private(array) and references(array) <= 2 + value.references_to(array):
         storage.pinned = None
         return
     if value._array is array:
@@ -551,6 +550,14 @@ def _refresh_pinned(storage: Storage) -> None:
         fresh.owner, fresh.requires_grad = value.owner, True
     storage.value = fresh
     storage.version += 1
+
+
+def _is_private(array: np.ndarray) -> bool:
+    """Whether its memory is reached through the array alone: it owns it, or a buffer does."""
+    if array.base is None:
+        return True
+    from .runtime.buffer import is_view
+    return is_view(array)
 
 
 def _write_pinned(storage: Storage) -> None:

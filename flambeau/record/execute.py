@@ -130,7 +130,11 @@ FREED = Execution(None, {})        # where values belong whose graph was consume
 
 
 class Program:
-    """A step of the trie and the slots that must get memory when it is reached."""
+    """A step of the trie and the slots that must get memory when it is reached.
+
+    alive: those slots; donated: the numbers of the inputs whose memory outputs may take; roots:
+    slots that a running backward pass still needs.
+    """
 
     def __init__(self, step: Step, trace: Trace, alive: list[int], donated: frozenset[int],
                  roots: frozenset[int]):
@@ -169,26 +173,24 @@ class Program:
         # movement of complex numbers has no lowering: such programs stay interpreted
         self.is_complex = any(n.dtype.is_complex for n in topological_order(self.outputs))
 
-    def run(self, trace: Trace, leaves: list[Value], times: list | None = None) -> list[Value]:
-        """The values of the outputs; `times` receives when native kernels ran."""
+    def run(self, trace: Trace, leaves: list[Value], times: list | None = None) -> list[Any]:
+        """The memory of the outputs: buffers if compiled, else arrays.
+
+        `times` receives when native kernels ran.
+        """
         self.runs += 1
         if self.executable is None and settings.compile and self.failure is None and (
                 not self.is_complex) and (
                 self.runs > settings.interpreted_runs or self.work > settings.heavy_work):
             self.try_to_compile(trace.scalars)
-        results = []
-        if self.executable is not None:
-            expected = self.interpreted(leaves, trace.scalars) if settings.verify else None
-            buffers = self.executable.run([v.buffer for v in leaves], trace.scalars, times)
-            for node, buffer in zip(self.outputs, buffers):
-                value = Value(aval_of(node.shape, node.dtype))
-                value.set_buffer(buffer)
-                results.append(value)
-            if expected is not None:
-                self.verify(expected, [r.array for r in results])
-            return results
-        return [Value(aval_of(node.shape, node.dtype), array)
-                for node, array in zip(self.outputs, self.interpreted(leaves, trace.scalars))]
+        if self.executable is None:
+            return self.interpreted(leaves, trace.scalars)
+        expected = self.interpreted(leaves, trace.scalars) if settings.verify else None
+        buffers = self.executable.run([v._buffer or v.buffer for v in leaves], trace.scalars, times)
+        if expected is not None:
+            self.verify(expected, [b.array(n.dtype.storage, n.shape)
+                                   for b, n in zip(buffers, self.outputs)])
+        return buffers
 
     def interpreted(self, leaves: list[Value], numbers: list[Any]) -> list[np.ndarray]:
         """The arrays of the outputs by the interpreter."""
@@ -303,55 +305,58 @@ def describe_event(key) -> str:
     return f"{name}{key[1]!r}" if len(key) > 1 and key[1] else name
 
 
-# A value that only its trace knows has this many references inside the scan below.
-def _references(values: list[Any]) -> list[int]:
-    count = sys.getrefcount
-    return [count(v) for v in values]
-
-
-_BASE = _references([object()])[0]
+# A value that only its trace knows has this many references when counted as below.
+_BASE = next(map(sys.getrefcount, [object()]))
 
 
 def execute(trace: Trace) -> None:
     """Run `trace` and give its living values memory."""
-    step = trace.cursor
-    values = trace.values
-    leaves = set(trace.leaves)
-    counts = _references(values)
-    alive = [s for s, n in enumerate(counts) if n > _BASE and s not in leaves]
-    roots = frozenset(trace.roots)
-    if not alive and not roots:
-        return
-    donated = frozenset(s for s in trace.leaves if counts[s] <= _BASE and not values[s].shared)
-    key = (tuple(alive), donated, roots)
-    if step.programs is None:
-        step.programs = {}
-    program = step.programs.get(key)
-    if program is None:
-        places = {slot: i for i, slot in enumerate(trace.leaves)}
-        program = step.programs[key] = Program(
-            step, trace, alive, frozenset(places[s] for s in donated), roots)
-        programs.append(program)
-    if not program.outputs:
-        return
+    step, values = trace.cursor, trace.values
+    held = tuple([n > _BASE for n in map(sys.getrefcount, values)])
     inputs = [values[s] for s in trace.leaves]
+    key = (held, tuple([v.shared for v in inputs]), frozenset(trace.roots))
+    try:
+        program = step.variants[key]
+    except KeyError:
+        program = step.variants[key] = _program(trace, held, key[2])
+    if program is None or not program.outputs:
+        return
     observers = tuple(watchers)
     begin = time.perf_counter()
     try:
         results = (program.run(trace, inputs) if not observers
                    else _watched(observers, program, trace, inputs))
     except BaseException as error:
-        for slot in alive:
+        for slot in program.alive:
             values[slot].error = error
         raise
     finally:
         program.seconds += time.perf_counter() - begin
-    for slot, result in zip(alive, results):
-        values[slot]._buffer, values[slot]._array = result._buffer, result._array
-    if program.has_history or roots:
+    for slot, memory in zip(program.alive, results):
+        values[slot].set_memory(memory)
+    if program.has_history or trace.roots:
         _keep_history(trace, program, results)
     elif program.has_freed:
         _mark_freed(program, values)
+
+
+def _program(trace: Trace, held: tuple[bool, ...], roots: frozenset[int]) -> Program | None:
+    """The program of `trace` whose values `held` are wanted; None if nobody wants any."""
+    step, values = trace.cursor, trace.values
+    leaves = set(trace.leaves)
+    alive = [s for s, wanted in enumerate(held) if wanted and s not in leaves]
+    if not alive and not roots:
+        return None
+    donated = frozenset(i for i, s in enumerate(trace.leaves)
+                        if not held[s] and not values[s].shared)
+    if step.programs is None:
+        step.programs = {}
+    key = (tuple(alive), donated, roots)
+    program = step.programs.get(key)
+    if program is None:
+        program = step.programs[key] = Program(step, trace, alive, donated, roots)
+        programs.append(program)
+    return program
 
 
 def _watched(observers: tuple, program: Program, trace: Trace, inputs: list[Value]):
@@ -366,14 +371,15 @@ def _watched(observers: tuple, program: Program, trace: Trace, inputs: list[Valu
     return results
 
 
-def _keep_history(trace: Trace, program: Program, results: list[Value]) -> None:
+def _keep_history(trace: Trace, program: Program, results: list[Any]) -> None:
     values, nodes = trace.values, program.nodes
     known = {nodes[s]: values[s] for s in trace.leaves
              if nodes[s] in program.kept_leaves or nodes[s].requires_grad}
-    for node, value in zip(program.outputs, results):
-        known[node] = value
-    for slot, value in zip(program.alive, results):
-        value.shared = values[slot].shared = True     # two values on one memory: no cycle
+    for node, memory in zip(program.outputs, results):
+        known[node] = value = Value(aval_of(node.shape, node.dtype))
+        value.set_memory(memory)
+    for slot in program.alive:                        # two values on one memory: no cycle
+        known[nodes[slot]].shared = values[slot].shared = True
     execution = Execution(program, known)
     execution.freed = set(program.step.freed)
     execution.hooked = {nodes[s]: h for s, h in trace.hooked.items()}

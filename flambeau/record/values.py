@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -51,15 +52,16 @@ class Value:
     __slots__ = ("aval", "trace", "slot", "_array", "_buffer", "owner", "history",
                  "requires_grad", "shared", "written", "error", "__weakref__")
 
-    def __init__(self, aval: Aval, array: np.ndarray | None = None):
+    def __init__(self, aval: Aval, array: np.ndarray | None = None, trace: Any = None,
+                 slot: int = -1, requires_grad: bool = False):
         self.aval = aval
-        self.trace = None
-        self.slot = -1
+        self.trace = trace
+        self.slot = slot
         self._array = array
         self._buffer = None
         self.owner = None
         self.history = None
-        self.requires_grad = False
+        self.requires_grad = requires_grad
         self.shared = False       # the memory is visible outside: never written by donation
         self.written = False      # a later in-place operation replaced it in its tensor
         self.error = None         # why the program that should have computed it failed
@@ -84,6 +86,13 @@ class Value:
             from ..runtime.buffer import Buffer
             self._buffer = Buffer.from_array(self.array)
         return self._buffer
+
+    def set_memory(self, memory) -> None:
+        """Take the memory that a run made: an array of the interpreter's or a buffer."""
+        if memory.__class__ is np.ndarray:
+            self._array = memory
+        else:
+            self._buffer = memory
 
     def set_buffer(self, buffer) -> None:
         self._buffer = buffer

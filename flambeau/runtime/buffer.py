@@ -14,7 +14,8 @@ import numpy as np
 from flambeau.runtime import _cpu
 from flambeau.runtime._pages import Block
 
-__all__ = ["Buffer", "memory_statistics", "release_pool", "reset_peak", "set_pool_limit"]
+__all__ = ["Buffer", "is_view", "memory_statistics", "release_pool", "reset_peak",
+           "set_pool_limit"]
 
 ALIGNMENT = 64
 _MAPPED_FROM = 1 << 20  # larger blocks are mapped, so that releasing them gives the pages back
@@ -184,6 +185,11 @@ class _View:
         self.buffer = buffer
         self.__array_interface__ = {"version": 3, "typestr": dtype.str, "shape": shape,
                                     "strides": strides, "data": (buffer.pointer + offset, False)}
+
+
+def is_view(array):
+    """Whether `Buffer.array` made this array."""
+    return type(array.base) is _View
 
 
 def _extent(itemsize, shape, strides):
