@@ -445,7 +445,7 @@ def _wrap_result(declaration: Declaration, step, values, operands, static):
     return tensors if step.structure is tuple else step.structure(*tensors)
 
 
-declare.wrap_result = _wrap_result
+declare.wrap_one, declare.wrap_result = from_value, _wrap_result
 
 
 # ---- views ------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ..construct import full_tensor
 from ..graph.ir import building
@@ -48,6 +49,9 @@ def _roots(tensors, gradients) -> list[tuple[Value, Value]]:
             if t.dtype.category != 2:
                 raise RuntimeError("grad can be implicitly created only for real scalar outputs "
                                    f"but got {t.dtype}")
+            if not t.shape:
+                roots.append((t._fetch(), _one(t.dtype)))
+                continue
             g = full_tensor(tuple(t.shape), 1, dtype=t.dtype)
         if g.shape != t.shape:
             raise RuntimeError(f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and "
@@ -56,6 +60,19 @@ def _roots(tensors, gradients) -> list[tuple[Value, Value]]:
             g = g.to(t.dtype)
         roots.append((t._fetch(), g._fetch()))
     return roots
+
+
+_ones: dict[Any, Value] = {}
+
+
+def _one(kind) -> Value:
+    """The gradient of a loss with respect to itself, made once for each dtype."""
+    value = _ones.get(kind)
+    if value is None:
+        value = _ones[kind] = full_tensor((), 1, dtype=kind)._fetch()
+        value.array.flags.writeable = False      # ``.numpy()`` of a hook's gradient copies it
+        value.shared = True
+    return value
 
 
 def backward(tensors, grad_tensors=None, retain_graph: bool | None = None,

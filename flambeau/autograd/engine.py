@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..record.backward import FREED_MESSAGE, vjp_event
-from ..record.execute import FREED, Execution, is_terminal
+from ..record.execute import FREED, Execution
 from ..record.trace import Trace, current_trace
 from ..record.values import Value
 from .anomaly import check_inspected, is_anomaly_enabled
@@ -135,25 +135,25 @@ class _Pass:
         wanted = self.wanted.get(context, {})
         cuts = tuple(context.hooked) + tuple(context.functions)
         captures = tuple(wanted)
-        nodes = trace.nodes() if execution is None else execution.program.nodes
         if self.inspected is not None:
+            nodes = trace.nodes() if execution is None else execution.program.nodes
             captures = tuple(i if execution is None else n for i, n in enumerate(nodes)
                              if n.requires_grad)
         found = vjp_event(trace, execution, roots, gradients, cuts, captures, self.retain,
                           self.create_graph)
         if self.inspected is not None:
             nodes = trace.nodes() if execution is None else nodes
-            self.inspected += [(nodes[t] if execution is None else t, g) for t, g in found]
+            self.inspected += [(nodes[t] if execution is None else t, g) for t, g, _ in found]
         cut_set = set(cuts)
         root_set = set(roots)
-        for target, gradient in found:
+        for target, gradient, ends in found:
             if target in cut_set:
                 if target not in root_set:
                     self.give_at(context, target, gradient)
                 continue
             for number in wanted.get(target, ()):
                 self.captured[number] = gradient
-            if not _ends_here(target, nodes if execution is None else None):
+            if not ends:                     # it is only captured
                 continue
             value = (trace.values[target] if execution is None
                      else execution.known.get(target))
@@ -171,12 +171,6 @@ class _Pass:
         function.pending_gradients = {}
         for value, given in function.run(gradients, self.wrap, self.retain):
             self.give(value, given)
-
-
-def _ends_here(target, nodes) -> bool:
-    """Whether gradients that reach a target leave this context (it is not only captured)."""
-    node = target if nodes is None else nodes[target]
-    return is_terminal(node)
 
 
 def _age(context) -> float:

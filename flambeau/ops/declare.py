@@ -213,7 +213,9 @@ def _write_out(out, result):
     return out
 
 
-# Set by tensor.py: makes tensors of values (the record layer does not know tensors).
+# Set by tensor.py, which makes tensors of values (the record layer does not know tensors): of one
+# that is no view, and of several or of views.
+wrap_one: Callable[..., Any] | None = None
 wrap_result: Callable[..., Any] | None = None
 
 
@@ -224,6 +226,8 @@ def apply_operation(declaration: Declaration, operands: tuple, static: tuple):
         if made is not None:
             return made
     step, values = record(declaration.operation, operands, static)
+    if step.structure is None and not declaration.view:
+        return wrap_one(values[0])
     return wrap_result(declaration, step, values, operands, static)
 
 

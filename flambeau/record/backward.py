@@ -21,17 +21,18 @@ __all__ = ["FREED_MESSAGE", "vjp_event"]
 class _Expanded:
     """What a vjp event keeps in the trie."""
 
-    __slots__ = ("accessors", "targets", "visited")
+    __slots__ = ("accessors", "targets", "ends", "visited")
 
     def __init__(self):
         self.accessors: list[Node] = []         # nodes of the execution that the result reads
         self.targets: list[Any] = []            # per output: the slot or node it belongs to
+        self.ends: list[bool] = []              # per output: whether gradients leave the graph here
         self.visited: frozenset[Node] = frozenset()
 
 
 def vjp_event(trace: Trace, execution: Execution | None, roots: list, cotangents: list[Value],
               cuts: tuple, captures: tuple, retain: bool, create_graph: bool):
-    """Record the gradients of sum(root * cotangent); a list of (target, Value).
+    """Record the gradients of sum(root * cotangent); a list of (target, Value, whether it ends).
 
     Roots, cuts and captures are slots of the pending program, or nodes of `execution`. Targets
     are the leaves, cuts and captures that the roots depend on.
@@ -57,7 +58,7 @@ def vjp_event(trace: Trace, execution: Execution | None, roots: list, cotangents
     trace._nodes = None
     trace.cursor = final
     _mark_freed(execution, expanded, retain)
-    return list(zip(expanded.targets, new_values(trace, final)))
+    return list(zip(expanded.targets, new_values(trace, final), expanded.ends))
 
 
 def _enter_all(trace: Trace, execution: Execution | None, accessors: list[Node],
@@ -146,10 +147,11 @@ def _expand_here(trace, roots, given, cuts, captures, retain, create_graph, key)
     trace.cursor = step
     final = trace.add_step(("gradients", ()), tuple(g for _, g in pairs), 0)
     expanded.targets = [slot for slot, _ in pairs]
+    expanded.ends = [is_terminal(nodes[slot]) for slot, _ in pairs]
     if not retain:
         final.freed = freed | frozenset(visited)
     trace.cursor = final
-    return list(zip(expanded.targets, new_values(trace, final)))
+    return list(zip(expanded.targets, new_values(trace, final), expanded.ends))
 
 
 def _expand_there(trace, execution, roots, given, cuts, captures, retain, create_graph, key):
@@ -183,10 +185,11 @@ def _expand_there(trace, execution, roots, given, cuts, captures, retain, create
     results = substitute([g for _, g in pairs], mapping)
     final = trace.add_step(("gradients", slots), tuple(results), 0)
     expanded.targets = [n for n, _ in pairs]
+    expanded.ends = [is_terminal(n) for n, _ in pairs]
     expanded.visited = frozenset(visited)
     trace.cursor = final
     _mark_freed(execution, expanded, retain)
-    return list(zip(expanded.targets, new_values(trace, final)))
+    return list(zip(expanded.targets, new_values(trace, final), expanded.ends))
 
 
 def _refuse_freed(visited: list[Node], freed) -> None:
