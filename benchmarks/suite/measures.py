@@ -221,7 +221,7 @@ def busy_core(session, row):
     times = [statistics.median(r["busy_s"] / r["step_s"] for r in results if r)
              if any(results) else None for results in (found["flambeau"], found.get("torch", []))]
     busy, quiet = (median_of(found["flambeau"], key) for key in ("busy_s", "step_s"))
-    return Measurement(busy, quiet, times[0], detail=found, label="own quiet time"
+    return Measurement(busy, quiet, times[0], detail=found, label="quiet"
                        + (f"; PyTorch {times[1]:.1f} times" if times[1] else ""))
 
 

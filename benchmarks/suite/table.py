@@ -6,7 +6,7 @@ from .rows import ROWS
 __all__ = ["heading", "line", "loss_lines", "reached", "record", "text_of"]
 
 WHAT = {"inference": "mean score", "epoch": "mean loss"}
-COLUMNS = (("work", max(len(row.title) for row in ROWS)), ("Flambeau", 9), ("PyTorch", 31),
+COLUMNS = (("work", max(len(row.title) for row in ROWS)), ("Flambeau", 9), ("PyTorch", 34),
            ("ratio", 5), ("to reach", 8), ("aim", 7), ("reached", 7))
 
 
