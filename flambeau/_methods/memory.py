@@ -102,11 +102,33 @@ def _strides(self) -> tuple[int, ...]:
             found.append(step)
             step *= max(1, extent)
         return tuple(reversed(found))
-    base = self._storage.value.aval
-    ghost = np.lib.stride_tricks.as_strided(
-        np.empty(1, np.int8), tuple(base.shape), _row_major(base.shape), writeable=False)
-    array = _strided_array(ghost, self._chain)
+    array, _ = _ghost(self)
     return _row_major(self.shape) if array is None else array.strides
+
+
+_ghosts: dict[tuple, tuple[np.ndarray | None, int]] = {}
+
+
+def _ghost(view) -> tuple[np.ndarray | None, int]:
+    """An array of the strides of a view, in elements, which must not be read, and its offset.
+
+    Remembered by the view's chain: models ask for the same layouts in every step.
+    """
+    base = view._storage.value.aval
+    key = (base, view._chain)
+    found = _ghosts.get(key)
+    if found is None:
+        whole = np.lib.stride_tricks.as_strided(
+            np.empty(1, np.int8), tuple(base.shape), _row_major(base.shape), writeable=False)
+        array = _strided_array(whole, view._chain)
+        offset = 0
+        if array is not None and 0 not in array.shape:
+            offset = (array.__array_interface__["data"][0]
+                      - whole.__array_interface__["data"][0])
+        if len(_ghosts) > 10_000:
+            _ghosts.clear()
+        found = _ghosts[key] = array, offset
+    return found
 
 
 def _row_major(shape) -> tuple[int, ...]:
@@ -127,13 +149,7 @@ def _storage_offset(self) -> int:
     """The place of the first element in the storage."""
     if not self._chain:
         return 0
-    base = self._storage.value.aval
-    ghost = np.lib.stride_tricks.as_strided(
-        np.empty(1, np.int8), tuple(base.shape), _row_major(base.shape), writeable=False)
-    array = _strided_array(ghost, self._chain)
-    if array is None or 0 in array.shape:
-        return 0
-    return array.__array_interface__["data"][0] - ghost.__array_interface__["data"][0]
+    return _ghost(self)[1]
 
 
 def _is_contiguous(self, memory_format=dtypes.contiguous_format) -> bool:
@@ -175,10 +191,7 @@ def _view(self, *size, dtype: DType | None = None):
 
 def can_be_viewed(tensor, shape: tuple[int, ...]) -> bool:
     """Whether the elements of a view can be seen in another shape without copying."""
-    base = tensor._storage.value.aval
-    ghost = np.lib.stride_tricks.as_strided(
-        np.empty(1, np.int8), tuple(base.shape), _row_major(base.shape), writeable=False)
-    array = _strided_array(ghost, tensor._chain)
+    array, _ = _ghost(tensor)
     if array is None or array.size == 0:
         return True
     try:
