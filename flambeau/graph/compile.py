@@ -23,6 +23,7 @@ from .executable import Executable, KernelInfo, Native, NumpyCall, PlannedBlock
 from .ir import Node, check, format_graph, p, topological_order
 from .passes.assign_layouts import assign_layouts
 from .passes.lower_opaque import plan_opaque
+from .passes.order_steps import first_leaf, order_steps, update_order
 from .passes.partition import partition
 from .passes.plan_memory import Arena, last_readers
 from .passes.rewrite import rewrite
@@ -107,7 +108,7 @@ class _Compiler:
 
     def compile(self) -> Executable:
         self.partition = partition(self.outputs, self.layouts)
-        steps = self.partition.steps
+        steps = self.partition.steps = self._ordered(self.partition)
         self._place_ends(steps)
         reads = [s.reads for s in steps]
         last = last_readers(reads)
@@ -148,6 +149,16 @@ class _Compiler:
             self.blocks = [_planned_block(block, node, firsts[first], firsts[last + 1] - 1)
                            for block, node, first, last in planned]
         return Executable(segments, self)
+
+    def _ordered(self, partition):
+        """The steps, ordered so that values die early."""
+        ends = [partition.aliases.get(n, n) for n in self.outputs]
+        donated = {n for n in _nodes(self.outputs)
+                   if n.op == "input" and n.attrs["index"] in self.donated}
+        sizes = {n: n.nbytes for s in partition.steps for n in s.results if not _is_tuple(n)}
+        for node in ends:
+            sizes.pop(node, None)
+        return order_steps(partition.steps, sizes, update_order(partition.steps, ends, donated))
 
     # ---- places ---------------------------------------------------------------------------------
 
@@ -190,7 +201,7 @@ class _Compiler:
         if at is None or not free:
             return None
         step = steps[at]
-        first = _first_leaf(node) if natural else None
+        first = first_leaf(node) if natural else None
         for index, leaves in free.items():
             if natural and leaves[0] is not first:
                 continue
@@ -319,13 +330,6 @@ def _planned_block(block, node, first, last):
 
 def _nodes(outputs):
     return topological_order(outputs)
-
-
-def _first_leaf(node):
-    """The input that an update changes: the leftmost in its expression."""
-    while node.primitive.kind == "pointwise" or node.op in ("reshape", "permute"):
-        node = node.inputs[0]
-    return node
 
 
 def _is_tuple(node):
