@@ -118,9 +118,10 @@ class _Order:
 
     def _passes(self, node, writer):
         """Whether all that read a value can run at once behind its writer, and keep nothing."""
-        return all(self.needs[r] <= {writer} and not any(
-            n in self.sizes for n in self.steps[r].results)
-            for r in self.readers.get(node, ()))
+        readers = self.readers.get(node)
+        return bool(readers) and all(
+            self.needs[r] <= {writer} and not any(n in self.sizes for n in self.steps[r].results)
+            for r in readers)
 
 
 def order_steps(steps: list, sizes: dict[Node, int], before: dict[int, set[int]]) -> list:
