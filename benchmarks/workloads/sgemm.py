@@ -31,7 +31,9 @@ for size in found.sizes:
         def product(a=torch.from_numpy(a), b=torch.from_numpy(b)):
             return (a @ b).numpy()
 
-    for _ in range(4):
+    # what is interpreted before it is compiled uses OpenBLAS, whose threads then spin for 70 ms
+    warm = time.perf_counter() + 0.2
+    while time.perf_counter() < warm:
         product()
     times = []
     for _ in range(found.steps * max(1, 1024 // size)):
