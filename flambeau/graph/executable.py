@@ -63,6 +63,15 @@ class SegmentTimes(NamedTuple):
     shares: np.ndarray
 
 
+class _Thread(threading.local):
+    """A lock to release when the thread is about to leave the interpreter for a run."""
+
+    begun: threading.Lock | None = None
+
+
+thread = _Thread()
+
+
 class Native:
     """A run of kernel calls that is one native call."""
 
@@ -162,6 +171,9 @@ class Executable:
         bases += [b.pointer for b in outputs]
         bases += (self._scalars_pointer, self._flags_pointer)
         if self._single is not None and times is None:
+            if thread.begun is not None:
+                thread.begun.release()
+                thread.begun = None
             self._single.run(bases)
         else:
             self._run_segments([arena, *inputs, *outputs], bases, scalars, times)
