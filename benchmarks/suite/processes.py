@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -112,8 +113,7 @@ class Session:
             self.notes.append(f"{what}: stopped after {LONGEST} s")
             return None
         if done.returncode:
-            last = (done.stderr.strip() or "no message").splitlines()[-1]
-            self.notes.append(f"{what} failed: {last}")
+            self.notes.append(f"{what} failed: {_reason(done)}")
             return None
         return json.loads(done.stdout.strip().splitlines()[-1])
 
@@ -140,6 +140,13 @@ class Session:
                 else:
                     file.write(_made_up(name))
         return self.folder
+
+
+def _reason(done):
+    """Why a process failed: the signal that ended it, or the last line of its errors."""
+    if done.returncode < 0:
+        return f"ended by {signal.Signals(-done.returncode).name}"
+    return (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
 
 
 def _has_fashion(folder):
