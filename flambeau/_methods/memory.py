@@ -190,14 +190,33 @@ def _view(self, *size, dtype: DType | None = None):
 
 
 def can_be_viewed(tensor, shape: tuple[int, ...]) -> bool:
-    """Whether the elements of a view can be seen in another shape without copying."""
+    """Whether the elements of a view can be seen in another shape without copying.
+
+    Dimensions that lie without gaps form runs; each run must split into dimensions of the new
+    shape. (NumPy's own answer copies the array where it is no, and a ghost must not be read.)
+    """
     array, _ = _ghost(tensor)
     if array is None or array.size == 0:
         return True
-    try:
-        array.view().shape = shape
-    except AttributeError:
-        return False
+    runs: list[int] = []
+    expected = None
+    for extent, step in zip(reversed(array.shape), reversed(array.strides)):
+        if extent == 1:
+            continue
+        if step == expected:
+            runs[-1] *= extent
+        else:
+            runs.append(extent)
+        expected = step * extent
+    left = 1
+    for extent in reversed(shape):
+        if extent == 1:
+            continue
+        if left == 1:
+            left = runs.pop(0)
+        if left % extent:
+            return False
+        left //= extent
     return True
 
 
