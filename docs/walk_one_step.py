@@ -14,6 +14,7 @@ for _ in range(4):
     loss = torch.nn.functional.cross_entropy(torch.relu(model(inputs)), labels)
     loss.backward()
     optimizer.step()
+    loss.item()
 
 program = max(execute.programs, key=lambda known: known.runs)
 print("# events")
