@@ -3,9 +3,14 @@
 After `assign_layouts`, because the layout says what a reduction's items are. The parts depend on
 the shape alone, so results depend on neither the number of threads nor timing; and partial sums are
 more accurate than one long one.
+
+Where one index of the outermost dimension, such as a sample of a batch, holds enough to be a part,
+its extent decides nothing: a short last batch is reduced by the code of the full ones.
 """
 
 from __future__ import annotations
+
+import math
 
 from ..ir import PRIMITIVES, Node, p, topological_order
 from ..primitives.movement import slice_dim
@@ -16,7 +21,10 @@ __all__ = ["split_reductions"]
 _SPLITTABLE = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_any",
                          "reduce_all"))
 SERIAL = 32_768        # elements that are not worth sharing
+SAMPLE = 256           # elements of a sample that is a part of its own (128 make SERIAL)
+LONG = 1 << 17         # elements of a sample that is worth several parts
 WANTED = 16            # items that share well between a few threads
+MOST = 4096            # items, whose results are reduced by few threads
 COLUMNS = 64           # columns of an item where lanes run over columns
 
 
@@ -30,7 +38,7 @@ def split_reductions(outputs: list[Node], layouts: dict) -> list[Node]:
             built = rebuild(node, inputs)
             if node in layouts:
                 layouts[built] = layouts[node]
-        if built.op in _SPLITTABLE and built.inputs[0].numel > SERIAL:
+        if built.op in _SPLITTABLE:
             built = _split(built, layouts)
         new[node] = built
     return [new[o] for o in outputs]
@@ -46,22 +54,41 @@ def _split(node, layouts):
     if real and real[-1] not in dims:
         items = -(-source.shape[real[-1]] // COLUMNS) * (
             node.numel // source.shape[real[-1]])
-    if items >= WANTED // 2:
+    if not real or items >= WANTED // 2 and real[0] in dims:
         return node
-    # outer reduced dimensions become parallel until there are items enough
     outer = [d for d in real if d in dims]
+    sample = source.numel // source.shape[real[0]]
+    if real[0] not in dims:
+        # rows of their own are parts already, unless they are few and long
+        if items >= WANTED // 2 * source.shape[real[0]] or sample <= LONG:
+            return node
+        return _cut(node, outer, items // source.shape[real[0]], layouts)
+    along = math.prod(source.shape[d] for d in outer[1:])
+    if (sample >= SAMPLE and along >= WANTED and len(outer) > 1
+            and items * source.shape[real[0]] <= MOST):
+        kept = outer[:1]
+        if sample > LONG and len(outer) > 2 and source.shape[outer[1]] <= MOST // WANTED:
+            kept = outer[:2]
+        first = tuple(d for d in dims if d not in kept)
+        return _second(node, node.primitive(source, dims=first), first, kept)
+    return _cut(node, outer, items, layouts) if source.numel > SERIAL else node
+
+
+def _cut(node, outer, items, layouts):
+    """Makes outer reduced dimensions parallel until there are items enough."""
+    source, dims = node.inputs[0], node.attrs["dims"]
     kept: list[int] = []
-    work = source.numel // max(1, node.numel)
+    work = math.prod(source.shape[d] for d in outer)
     for d in outer:
         extent = source.shape[d]
-        if items * extent <= 4096 and (work // extent >= 64 or items * extent < WANTED):
+        if items * extent <= MOST and (work // extent >= 64 or items * extent < WANTED):
             kept.append(d)
             items *= extent
             work //= extent
             if items >= WANTED:
                 break
             continue
-        part = _divisor(extent, max(1, WANTED // items), 4096 // items)
+        part = _divisor(extent, max(1, WANTED // items), MOST // items)
         if part is None:
             if kept or extent < 1024:
                 break
@@ -70,8 +97,7 @@ def _split(node, layouts):
     if not kept or len(kept) == len(dims):
         return node
     first = tuple(d for d in dims if d not in kept)
-    partial = node.primitive(source, dims=first)
-    return _second(node, partial, first, kept)
+    return _second(node, node.primitive(source, dims=first), first, kept)
 
 
 def _second(node, partial, first, kept):
