@@ -67,8 +67,10 @@ def _split(node, layouts):
     if (sample >= SAMPLE and along >= WANTED and len(outer) > 1
             and items * source.shape[real[0]] <= MOST):
         kept = outer[:1]
-        if sample > LONG and len(outer) > 2 and source.shape[outer[1]] <= MOST // WANTED:
-            kept = outer[:2]
+        # a few runs of rows, not every row: the second sum's length is what limits accuracy
+        part = _divisor(source.shape[outer[1]], 2, WANTED) if sample > LONG else None
+        if part is not None:
+            return _split_dim(node, kept, outer[1], part)
         first = tuple(d for d in dims if d not in kept)
         return _second(node, node.primitive(source, dims=first), first, kept)
     return _cut(node, outer, items, layouts) if source.numel > SERIAL else node
