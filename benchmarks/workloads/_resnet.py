@@ -53,6 +53,6 @@ def measure_resnet(found, model, classes):
     images = torch.randn(found.batch, 3, found.height, found.breadth)
     labels = torch.randint(0, classes, (found.batch,))
     model, images = prepared(model, images, found.mode)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9, weight_decay=5e-4)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9)
     measure(found, model, optimizer, lambda: model(images),
             lambda scores: F.cross_entropy(scores, labels))

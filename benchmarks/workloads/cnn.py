@@ -20,6 +20,6 @@ model = nn.Sequential(nn.Conv2d(1, found.channels, 5), nn.ReLU(), nn.MaxPool2d(2
 images = torch.randn(found.batch, 1, found.height, found.breadth)
 labels = torch.randint(0, 10, (found.batch,))
 model, images = prepared(model, images, found.mode)
-optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 measure(found, model, optimizer, lambda: model(images),
         lambda scores: F.cross_entropy(scores, labels))
