@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ..ir import Node
 from .eliminate_common import eliminate_common
+from .pool_gradients import narrow_pool_gradients
 from .simplify import simplify
 
 __all__ = ["PASSES", "rewrite"]
 
-PASSES = (simplify, eliminate_common, simplify)
+PASSES = (simplify, narrow_pool_gradients, eliminate_common, simplify)
 
 
 def rewrite(outputs: list[Node], passes=None, check=None) -> list[Node]:
