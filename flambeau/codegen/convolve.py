@@ -141,7 +141,8 @@ def weight_layout(shape: ConvolveShape) -> WeightLayout:
 _POINTERS = ("x", "packed", "out")
 _INTEGERS = COPY_INTEGERS + (
     "outputs", "group_outputs", "panel", "panels", "phases", "phase_table", "period_d", "period_h",
-    "period_w", "out_d", "out_h", "out_w", "a_image", "a_d", "a_h", "a_w", "rows_at", "tap_chunk")
+    "period_w", "out_d", "out_h", "out_w", "a_image", "a_d", "a_h", "a_w", "rows_at", "tap_chunk",
+    "block_step", "panel_step")
 _PHASE = ("first_d", "first_h", "first_w", "count_d", "count_h", "count_w", "taps", "k",
           "tap_table", "weights", "group_weights", "column_k")
 _MOST_PHASES = 256        # clipped ones: each is 100 bytes of arguments and its taps
@@ -185,10 +186,14 @@ def plan_convolve(shape: ConvolveShape, *, x, out, allocate, w=None, packed=None
     longest = max([phase[7] for phase in phases]) * layout.panel * size
     table = ArgumentTable(_POINTERS, _INTEGERS, epilogue)
     a_strides = copy.pop("a_strides")
+    # panel after panel of one block, whole pixels are written at once: a 1x1 convolution of 64 to
+    # 256 channels at 56x56 takes 5.8 ms instead of 7.1, its input's gradient 5.7 instead of 10.9
+    together = layout.group_size(0) * size <= _L2 // 2
     values = dict(
         copy, x=x.pointer, packed=packed, out=out, outputs=shape.outputs,
         group_outputs=layout.outputs, panel=layout.panel, panels=layout.panels,
         phases=len(phases), phase_table=table.size, rows_at=rows_at,
+        block_step=layout.panels if together else 1, panel_step=1 if together else copy["blocks"],
         # an epilogue may read `out`, which must then not hold unfinished sums
         tap_chunk=max(1, _L2 // 2 // max(1, longest)) if epilogue is None else 1 << 30)
     for i, letter in enumerate("dhw"):
@@ -327,8 +332,8 @@ class _Driver:
         f = self.f
         copy = WindowCopy(f, self, self.vector, self.table)
         with f.loop(f.begin, f.end) as items:
-            block = items.index % self.blocks
-            panel = items.index / self.blocks % self.panels
+            block = items.index / self.block_step % self.blocks
+            panel = items.index / self.panel_step % self.panels
             group = items.index / self.blocks / self.panels
             copy.decode(block)
             if self.mode == "lanes":  # a block holds the channels of the panel

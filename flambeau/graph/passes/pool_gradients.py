@@ -1,7 +1,7 @@
 """Moves what follows the gradient of a max-pool to its other, smaller side.
 
-A rewriting pass after the first `simplify`. The gradient of a max-pool is g at each window's maximum
-and 0 elsewhere, so that with y the pool's input
+A rewriting pass after the first `simplify`. The gradient of a max-pool is g at the maximum of each
+window and 0 elsewhere, so that with y the input of the pool
 
     where(y > 0, max_pool_gradient(y, g), 0) = max_pool_gradient(y, where(max_pool(y) > 0, g, 0))
     sum over the spatial extents of max_pool_gradient(y, g) = sum over those of g
