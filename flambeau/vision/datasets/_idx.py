@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import os
 
@@ -19,22 +20,38 @@ def read_idx(path: str | os.PathLike) -> np.ndarray:
     The header is two zero bytes, a type code, the number of dimensions, and each size as a
     big-endian 32-bit integer.
     """
-    opener = gzip.open if os.fspath(path).endswith(".gz") else open
-    with opener(path, "rb") as file:
-        content = file.read()
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _IDX_DTYPES:
-        raise ValueError(f"{path} is not an IDX file: it begins with {content[:4]!r}")
-    rank = content[3]
-    shape = np.frombuffer(content, ">u4", count=rank, offset=4).tolist()
-    dtype = np.dtype(_IDX_DTYPES[content[2]])
-    begin, needed = 4 + 4 * rank, math.prod(shape) * dtype.itemsize
-    if len(content) - begin < needed:
+    if os.fspath(path).endswith(".gz"):
+        with gzip.open(path, "rb") as packed:
+            content = packed.read()
+        return _read(io.BytesIO(content), len(content), path)
+    with open(path, "rb") as file:
+        return _read(file, os.path.getsize(path), path)
+
+
+def _read(file: io.BufferedIOBase, size: int, path: str | os.PathLike) -> np.ndarray:
+    head = file.read(4)
+    if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _IDX_DTYPES:
+        raise ValueError(f"{path} is not an IDX file: it begins with {head!r}")
+    rank = head[3]
+    sizes = file.read(4 * rank)
+    shape = np.frombuffer(sizes, ">u4", len(sizes) // 4).tolist()
+    dtype = np.dtype(_IDX_DTYPES[head[2]])
+    there, needed = size - 4 - 4 * rank, math.prod(shape) * dtype.itemsize
+    if len(shape) < rank or there < needed:
         raise ValueError(
             f"{path} is cut short: its header promises {needed} bytes of data, "
-            f"{len(content) - begin} are there. Delete it and download it again."
+            f"{max(there, 0)} are there. Delete it and download it again."
         )
-    values = np.frombuffer(content, dtype, count=math.prod(shape), offset=begin)
-    return values.reshape(shape).astype(dtype.newbyteorder("="))
+    # straight into the array: the content twice would be the most that a small model's process
+    # ever holds (47 MB for the images of MNIST)
+    values = np.empty(shape, dtype)
+    target = memoryview(values.reshape(-1).view(np.uint8))
+    while target:
+        count = file.readinto(target)
+        if not count:
+            raise ValueError(f"{path} is cut short: {len(target)} bytes are missing")
+        target = target[count:]
+    return values.astype(dtype.newbyteorder("="), copy=False)
 
 
 def checked(array: np.ndarray, name: str, rank: int) -> np.ndarray:
