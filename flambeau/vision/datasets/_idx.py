@@ -45,7 +45,7 @@ def _read(file: io.BufferedIOBase, size: int, path: str | os.PathLike) -> np.nda
     # straight into the array: the content twice would be the most that a small model's process
     # ever holds (47 MB for the images of MNIST)
     values = np.empty(shape, dtype)
-    target = memoryview(values.reshape(-1).view(np.uint8))
+    target = values.reshape(-1).view(np.uint8).data
     while target:
         count = file.readinto(target)
         if not count:
