@@ -10,7 +10,7 @@ medians over the rounds and the ratio Flambeau / PyTorch: below 1, Flambeau is f
 threads on the same two cores. PyTorch is given its fastest mode: eager, channels_last for networks
 with convolutions, torch.compile. Which it is, is tried once for each network and remembered in
 ~/.cache/flambeau-benchmarks (--try-modes tries again); modes within 15 % of the fastest take
-part in every round.
+part in every round. With --quick, torch.compile takes part only where it was tried before.
 """
 
 import argparse
@@ -39,7 +39,8 @@ def arguments(given=None):
                         help="names of rows or groups")
     parser.add_argument("--list", action="store_true", help="print the names of rows and groups")
     parser.add_argument("--quick", action="store_true", help="fewer steps and rounds")
-    parser.add_argument("--rounds", type=int, help="processes a library (3; with --quick 1)")
+    parser.add_argument("--rounds", type=int,
+                        help="processes a library (3, of large networks 2; with --quick 1)")
     parser.add_argument("--threads", type=int, default=2, help="threads of both libraries (2)")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     parser.add_argument("--compile-all", action="store_true",

@@ -14,6 +14,8 @@ from .rows import NETWORKS
 __all__ = ["MEASURES", "Measurement"]
 
 LOSS_STEPS = 20
+# Networks with fewer timed steps than this take a second or so for each: two rounds are enough.
+LARGE = 10
 
 
 @dataclass
@@ -51,7 +53,11 @@ def median_of(results, key):
 
 
 def _modes(session, row, network):
-    """PyTorch's modes that are worth a round, fastest first; tries what was never tried."""
+    """PyTorch's modes that are worth a round, fastest first; tries what was never tried.
+
+    With --quick, torch.compile takes part only where it was tried before, and a network of an
+    unseen size takes the modes of the network it varies.
+    """
     if not session.torch:
         return []
     options = session.options
@@ -63,15 +69,22 @@ def _modes(session, row, network):
     else:
         key, extra = row.network, ()
     known = recall(key, session.torch, options.threads)
+    if options.quick and row.group == "unseen" and not known:
+        known = recall(row.network.partition("-")[0], session.torch, options.threads)
     tried = {}
     for mode in allowed:
-        if mode not in known:
+        if mode not in known and not (options.quick and mode == "compile"):
             result = session.run("torch", network.script, *network.sizes, *extra, "--mode", mode,
                                  "--warmup", 2, "--steps", network.quick_steps)
             tried[mode] = result and result["step_s"]
     if tried:
         remember(key, session.torch, options.threads, tried)
     return close_to_best({**known, **tried}, allowed)
+
+
+def _few(rounds, costly):
+    """At most two rounds of what takes long."""
+    return min(rounds, 2) if costly else rounds
 
 
 def _rounds(session, row):
@@ -85,9 +98,11 @@ def _rounds(session, row):
     inference = row.measure == "inference"
     extra = ("--inference",) if inference else ()
     found = {name: [] for name in ("flambeau", *modes)}
-    for number in range(options.rounds):
+    large = network.steps < LARGE
+    for number in range(_few(options.rounds, large or row.group == "unseen")):
         count = steps
-        if number == 0 and not inference and not (options.quick and network.steps < 8):
+        if number == 0 and not inference and not (large and (options.quick
+                                                             or row.group == "unseen")):
             count = max(steps, LOSS_STEPS - 3)      # the first step, two to warm up, and these
         for name, results in found.items():
             library, mode = ("flambeau", "eager") if name == "flambeau" else ("torch", name)
@@ -183,7 +198,7 @@ def _first(session, name):
         return found
     network, options = NETWORKS[name], session.options
     found = {"cold": [], "warm": [], "torch": []}
-    rounds = 1 if network.steps < 10 else options.rounds
+    rounds = 1 if network.steps < LARGE else options.rounds
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as cache:
             for kind in ("cold", "warm"):
@@ -214,7 +229,7 @@ def busy_core(session, row):
     """Seconds of a step while another process computes, against the same process's before."""
     network = NETWORKS[row.network]
     found = {library: [] for library in session.libraries}
-    steps = max(network.steps, 60)
+    steps = network.steps
     for _ in range(session.options.rounds):
         for library, results in found.items():
             results.append(session.run(library, network.script, "--busy", "--steps", steps))
@@ -244,7 +259,7 @@ def sgemm(session, row):
     found = session.results.get("sgemm")
     if found is None:
         found = {"flambeau": [], "torch": [], "numpy": []}
-        for number in range(2 + session.options.rounds):
+        for number in range(1 if session.options.quick else 2 + session.options.rounds):
             found["flambeau"].append(session.run("flambeau", "sgemm"))
             found["numpy"].append(session.run("numpy", "sgemm", "--numpy"))
             if number == 0 and session.torch:

@@ -80,6 +80,21 @@ def test_pytorchs_second_layout_is_run_where_losses_differ():
     assert session.ran[-1] == "channels_last"
 
 
+def test_quick_takes_the_modes_of_the_network_that_is_varied():
+    modes.remember("cnn", "2.13.0", 2, {"eager": 1.0, "channels_last": 9.0})
+    session = Processes({"flambeau": 1.0, "eager": 2.0, "channels_last": 1.0})
+    session.options.quick, session.options.rounds, session.options.no_compile = True, 1, False
+    assert measured(session, "cnn-24").label == "eager"
+    assert session.ran == ["flambeau", "eager"]
+
+
+def test_large_networks_run_two_rounds_at_most():
+    modes.remember("resnet18", "2.13.0", 2, {"eager": 1.0, "channels_last": 9.0})
+    session = Processes({"flambeau": 1.0, "eager": 2.0})
+    measured(session, "resnet18")
+    assert session.ran == ["flambeau", "eager"] * 2
+
+
 def test_a_process_that_fails_leaves_a_gap():
     session = Processes({"flambeau": None, "eager": 2.0})
     found = measured(session, "gpt")
