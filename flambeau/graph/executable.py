@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import dtypes
 from ..runtime._jit import statistics
 from ..runtime._pool import Program, clock_ns
 from ..runtime.buffer import Buffer
@@ -16,7 +17,8 @@ from .interpret import evaluate_node, from_storage, to_storage
 from .ir import topological_order
 from .primitives.index import _check_range
 
-__all__ = ["Executable", "KernelInfo", "Native", "NumpyCall", "PlannedBlock", "SegmentTimes"]
+__all__ = ["Executable", "Indexed", "KernelInfo", "Native", "NumpyCall", "Plan", "PlannedBlock",
+           "RangeCheck", "SegmentTimes", "early_checks"]
 
 
 @dataclasses.dataclass
@@ -95,34 +97,31 @@ class Executable:
     has what part of the arena, and when (compiled with `details`).
     """
 
-    def __init__(self, segments, compiler):
+    def __init__(self, segments, plan):
         before = statistics()
         self._lock = threading.Lock()
-        self.kernels = compiler.infos
-        self.blocks: list[PlannedBlock] = compiler.blocks
-        self.arena_bytes = max(64, compiler.arena.size)
+        self.plan = plan
+        self.kernels = plan.kernels
+        self.blocks: list[PlannedBlock] = plan.blocks
+        self.arena_bytes = plan.arena_bytes
         self.compile_seconds = 0.0
-        self._input_count = len(compiler.inputs)
-        self._output_bytes = [n.nbytes for n in compiler.outputs]
-        self._sources = compiler.output_sources
-        self._fresh = [(i, n) for i, (n, s) in enumerate(zip(self._output_bytes, self._sources))
+        self._input_count = plan.input_count
+        self._sources = plan.output_sources
+        self._fresh = [(i, n) for i, (n, s) in enumerate(zip(plan.output_bytes, self._sources))
                        if s is None]
-        self._flags = compiler.partition.flags
+        self._flags = plan.flags
         self._flag_values = np.zeros(2 * max(1, len(self._flags)), np.int64)
         self._flag_memory = memoryview(self._flag_values).cast("B")
         self._no_flags = bytes(self._flag_values.nbytes)
         self._flags_pointer = self._flag_values.ctypes.data
-        count = len(compiler.scalars)
+        count = plan.scalar_count
         self._scalar_floats = np.zeros(2 * max(1, count), np.float64)
         self._scalar_integers = self._scalar_floats.view(np.int64)
         self._scalars_pointer = self._scalar_floats.ctypes.data
         self._scalar_count = count
-        self._integer_scalars = [s.attrs["index"] for s in compiler.scalars
-                                 if s.dtype.category < 2]
-        self._float_scalars = [s.attrs["index"] for s in compiler.scalars
-                               if s.dtype.category >= 2]
-        self._checks = _early_checks(compiler)
-        self._segments = segments
+        self._integer_scalars, self._float_scalars = plan.integer_scalars, plan.float_scalars
+        self._checks = plan.checks
+        self._segments = self.segments = segments
         for segment in segments:
             if isinstance(segment, Native):
                 segment.program = Program(segment.calls, segment.bases_count)
@@ -199,10 +198,9 @@ class Executable:
     def _raise_range_error(self):
         values = self._flag_values.copy()
         self._flag_values[:] = 0
-        for i, node in enumerate(self._flags):
+        for i, indexed in enumerate(self._flags):
             if values[2 * i]:
-                extent = node.inputs[0].shape[node.attrs["dim"]]
-                _check_range(node, values[2 * i + 1:2 * i + 2], extent)
+                _check_range(indexed, values[2 * i + 1:2 * i + 2], indexed.extent)
 
     def describe(self) -> str:
         """The kernels as text: a line each, with work and, after `run_timed`, times."""
@@ -247,10 +245,10 @@ def _view(buffers, place, base, offset, strides, shape):
     return np.lib.stride_tricks.as_strided(flat[offset:], shape, [s * size for s in strides])
 
 
-def _early_checks(compiler):
+def early_checks(outputs) -> list[RangeCheck]:
     """Range checks of indices that are inputs, made before anything is written."""
     checks = []
-    for node in topological_order(compiler.outputs):
+    for node in topological_order(outputs):
         if node.op not in ("take", "gather", "put", "scatter"):
             continue
         source = node.inputs[1]
@@ -259,22 +257,55 @@ def _early_checks(compiler):
                 source.inputs[0].dtype.category == 1):
             source = source.inputs[0]
         if source.op == "input" and source.numel:
-            checks.append(_RangeCheck(node, source))
+            checks.append(RangeCheck(Indexed.of(node), source.attrs["index"], source.dtype.name,
+                                     source.shape, math.prod(node.inputs[1].shape) == source.numel))
     return checks
 
 
-class _RangeCheck:
+class Indexed(NamedTuple):
+    """What is said of an index out of range: where it is used, for what, and the extent."""
+
+    site: Any
+    attrs: dict               # of the node: dim, message
+    extent: int
+
+    @classmethod
+    def of(cls, node):
+        """Of a node that takes, gathers, puts or scatters."""
+        attrs = {"dim": node.attrs["dim"], "message": node.attrs.get("message", "")}
+        return cls(node.site, attrs, node.inputs[0].shape[attrs["dim"]])
+
+
+class RangeCheck(NamedTuple):
     """The check of one index input; the exact node decides where only a slice of it is used."""
 
-    def __init__(self, node, source):
-        self.node, self.source = node, source
-        self.extent = node.inputs[0].shape[node.attrs["dim"]]
-        self.unsigned = np.dtype(f"uint{8 * source.dtype.itemsize}")
-        self.exact = math.prod(node.inputs[1].shape) == source.numel
+    indexed: Indexed
+    index: int                # of the input
+    dtype: str
+    shape: tuple
+    exact: bool
 
     def __call__(self, inputs):
-        source = self.source
-        buffer = inputs[source.attrs["index"]]
+        dtype = dtypes.dtype.by_name[self.dtype]
+        buffer, extent = inputs[self.index], self.indexed.extent
         # seen as unsigned, a negative index is a large one: one pass instead of two
-        if buffer.array(self.unsigned, (source.numel,)).max() >= self.extent and self.exact:
-            _check_range(self.node, buffer.array(source.dtype.storage, source.shape), self.extent)
+        seen = buffer.array(f"uint{8 * dtype.itemsize}", (math.prod(self.shape),))
+        if seen.max() >= extent and self.exact:
+            _check_range(self.indexed, buffer.array(dtype.storage, self.shape), extent)
+
+
+@dataclasses.dataclass
+class Plan:
+    """What an executable needs besides its segments, in plain data: see `plan_cache`."""
+
+    kernels: list[KernelInfo]
+    blocks: list[PlannedBlock]
+    arena_bytes: int
+    input_count: int
+    output_bytes: list[int]
+    output_sources: list[int | None]      # the donated input whose memory an output takes
+    flags: list[Indexed]
+    checks: list[RangeCheck]
+    scalar_count: int
+    integer_scalars: list[int]
+    float_scalars: list[int]

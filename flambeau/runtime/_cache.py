@@ -46,9 +46,7 @@ def cache_directory():
 
 def entry_key(*parts):
     """The key of what was made from the texts `parts`."""
-    import hashlib  # loads OpenSSL, 10 ms: not before something is compiled
-
-    digest = hashlib.blake2b(digest_size=16)
+    digest = _blake2b()(digest_size=16)
     for part in parts:
         data = part.encode()
         digest.update(len(data).to_bytes(8, "little"))
@@ -123,10 +121,17 @@ def _path(key):
     return directory and os.path.join(directory, "objects", key[:2], key[2:])
 
 
-def _checksum(data):
-    import hashlib
+def _blake2b():
+    """The hash function; `hashlib` loads OpenSSL besides, 10 ms."""
+    try:
+        from _blake2 import blake2b
+    except ImportError:
+        from hashlib import blake2b
+    return blake2b
 
-    return hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest()
+
+def _checksum(data):
+    return _blake2b()(data, digest_size=_DIGEST_BYTES).digest()
 
 
 def _limit():

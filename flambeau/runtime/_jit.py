@@ -25,14 +25,16 @@ import time
 from flambeau.runtime import _cpu
 from flambeau.runtime._cache import entry_key, read_entry, write_entry
 
-__all__ = ["assembly", "compile_kernels", "compile_module", "statistics"]
+__all__ = ["assembly", "compile_kernels", "compile_module", "kernel_keys", "load_kernels",
+           "statistics", "target_text"]
 
 # raise it when the meaning of an entry changes: pipelines, code model, target options
 _CACHE_VERSION = "2"
 LIGHT = "; pipeline: light\n"
 
 _lock = threading.RLock()
-_addresses = {}  # kernel name -> (hash of its text, address)
+_addresses = {}  # kernel name -> (hash of its text or None, address)
+_keys = {}  # kernel name -> the key of its entry in the cache
 _engines = []  # keep the machine code of this process alive
 _statistics = {"compiled": 0, "cache_hits": 0, "compile_seconds": 0.0, "load_seconds": 0.0}
 
@@ -50,6 +52,7 @@ def compile_kernels(kernels):
     """Compiles kernels, given as (name, IR text), and returns their addresses by name.
 
     A name stands for one text for the life of the process; the known ones are not compiled again.
+    Of a kernel that `load_kernels` loaded the text may be None.
     """
     kernels = list(kernels)
     with _lock:
@@ -58,13 +61,48 @@ def compile_kernels(kernels):
             known = _addresses.get(name)
             if known is None:
                 missing[name] = (text, (name,))
-            elif known[0] != hash(text):
-                raise ValueError(f"two kernels with different code are called {name!r}")
+            elif text is not None and known[0] != hash(text):
+                if known[0] is not None or _keys[name] != entry_key(text, _target_text()):
+                    raise ValueError(f"two kernels with different code are called {name!r}")
+                _addresses[name] = hash(text), known[1]
         if missing:
             found = _build(missing)
             for name, (text, _) in missing.items():
                 _addresses[name] = hash(text), found[name]
         return {name: _addresses[name][1] for name, _ in kernels}
+
+
+def kernel_keys(names):
+    """{name: key of its entry in the cache} of kernels that this process has."""
+    with _lock:
+        return {name: _keys[name] for name in names}
+
+
+def load_kernels(keys):
+    """Loads kernels, given as {name: key}, from the cache alone; whether all of them are there."""
+    with _lock:
+        objects = {}
+        for name, key in keys.items():
+            if name in _addresses:
+                if _keys[name] != key:
+                    return False
+                continue
+            objects[name] = read_entry(key)
+            if objects[name] is None:
+                return False
+        if objects:
+            begin = time.perf_counter()
+            found = _link(list(objects.values()), list(objects))
+            for name in objects:
+                _addresses[name], _keys[name] = (None, found[name]), keys[name]
+            _statistics["cache_hits"] += len(objects)
+            _statistics["load_seconds"] += time.perf_counter() - begin
+        return True
+
+
+def target_text():
+    """All that decides the machine code besides the IR: the CPU, and the versions of LLVM."""
+    return _target_text()
 
 
 def compile_module(name, text, symbols):
@@ -84,6 +122,7 @@ def _build(modules):
     begin = time.perf_counter()
     target = _target_text()
     keys = {name: entry_key(text, target) for name, (text, _) in modules.items()}
+    _keys.update(keys)
     objects = {name: read_entry(key) for name, key in keys.items()}
     absent = [name for name in modules if objects[name] is None]
     _statistics["cache_hits"] += len(modules) - len(absent)
