@@ -67,7 +67,7 @@ _LAZY = {
     "seed": "random", "initial_seed": "random", "get_rng_state": "random",
     "set_rng_state": "random", "save": "serialization", "load": "serialization",
     "autocast": "amp", "get_autocast_dtype": "amp", "is_autocast_enabled": "amp",
-    "set_autocast_dtype": "amp", "set_autocast_enabled": "amp",
+    "set_autocast_dtype": "amp", "set_autocast_enabled": "amp", "explain": "_explain",
 }
 _LAZY.update(dict.fromkeys((
     "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "alpha_dropout_", "avg_pool1d",

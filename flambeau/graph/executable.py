@@ -149,6 +149,10 @@ class Executable:
             info.seconds = float(one)
         return outputs
 
+    def fresh_bytes(self) -> int:
+        """The memory of outputs that do not take a donated input's."""
+        return sum(nbytes for _, nbytes in self._fresh)
+
     def _run(self, inputs, scalars, times):
         if len(inputs) != self._input_count or len(scalars) != self._scalar_count:
             raise ValueError(f"the program takes {self._input_count} inputs and "
