@@ -10,6 +10,7 @@ _USAGE = """\
 usage: flambeau SCRIPT [argument ...]      run a PyTorch program; torch means Flambeau
        flambeau -m MODULE [argument ...]   the same for a module
        flambeau -c CODE [argument ...]     the same for program text
+       flambeau --explain[=FILE] SCRIPT    and say where time and memory went (FILE.html: a page)
        flambeau demo [option ...]          train a network on Fashion-MNIST (demo --help)
        flambeau info                       version, processor, threads, cache
        flambeau cache clear                remove all compiled code
@@ -39,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     if first == "cache":
         from ._info import cache_command
         return cache_command(rest)
+    if first == "--explain" or first.startswith("--explain="):
+        return _explained(first.partition("=")[2], rest)
     from .compat.runner import run
     if first in ("-m", "-c"):
         if not rest:
@@ -49,6 +52,29 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"flambeau: unknown option {first}\n{_USAGE}", file=sys.stderr)
         return 2
     return run("script", first, rest)
+
+
+def _explained(path: str, arguments: list[str]) -> int:
+    """Run a program inside ``explain()``; the report goes to stderr, or to the file."""
+    if not arguments or arguments[0].startswith("--"):
+        print(f"flambeau: --explain needs a program to run\n{_USAGE}", file=sys.stderr)
+        return 2
+    from ._explain import explain
+    report = explain()
+    report.title = arguments[0]
+    status = 1
+    try:
+        with report:
+            try:
+                status = main(arguments)
+            except SystemExit as left:
+                status = left.code if isinstance(left.code, int) else int(left.code is not None)
+    finally:
+        if report.summary is not None:
+            print(report, file=sys.stderr)
+            if path:
+                report.save(path)
+    return status
 
 
 if __name__ == "__main__":

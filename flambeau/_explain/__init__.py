@@ -1,8 +1,8 @@
 """``flambeau.explain``: where a training step's time and memory go, down to the user's lines.
 
 Loaded when it is first used. `collect` watches programs run, `attribution` shares kernels out over
-the calls in them, `peak` measures the machine, `model` makes the data of a report, `text` and `page`
-print it. The profiler (``torch.profiler``) is built on the same parts.
+the calls in them, `peak` measures the machine, `model` makes the data of a report, and `text`,
+`page` and `trace` print it.
 """
 
 from __future__ import annotations

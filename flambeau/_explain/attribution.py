@@ -1,6 +1,6 @@
 """Shares out a kernel's time over the calls that it computes, and names them.
 
-A kernel computes parts of several calls of the user's, and nothing can measure them one by one. They
+A kernel computes parts of several of the user's calls, which cannot be measured one by one. They
 are weighted by the operations that they need: products by their multiplications and additions,
 everything else by its elements, ten for one of the dear functions such as exp.
 """

@@ -1,7 +1,7 @@
 """What a report says, as plain data: programs, kernels, lines, memory, the timeline.
 
-`build` makes it of what a `Collector` saw; `text` and `page` print it. Times are in seconds and, where
-nothing else is said, of one step.
+`build` makes it of what a `Collector` saw; `text` and `page` print it. Times are in seconds,
+and of one step where nothing else is said.
 """
 
 from __future__ import annotations

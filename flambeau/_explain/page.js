@@ -237,7 +237,7 @@ function draw() {
     pen.fillStyle = tint.soft;
     pen.fillText(name, 2, 6 + i * (LANE + GAP) + LANE / 2);
   });
-  pen.fillText("memory", 2, chartTop + 10);
+  pen.fillText("memory", 2, chartTop + 30);
   pen.save();
   pen.beginPath();
   pen.rect(LEFT, 0, width - LEFT, height);
@@ -301,7 +301,8 @@ function grid(x, width, tint) {
   pen.textAlign = "left";
   for (const part of [0, 0.5, 1]) {
     const y = chartTop + CHART * (1 - part) + (part === 1 ? 8 : part ? 0 : -6);
-    pen.fillText(amount(memoryTop * part), part === 1 ? 50 : 30, y + (part === 1 ? 2 : 0));
+    const text = amount(memoryTop * part);
+    pen.fillText(text, LEFT - 8 - pen.measureText(text).width, y);
   }
 }
 function chart(x, run, program, tint) {

@@ -1,7 +1,8 @@
 """What this machine can do at most: multiply-adds a second, and bytes copied a second.
 
 Measured once by two small kernels on all threads, and remembered in the cache folder by processor,
-threads and vector width. A busy machine measures too little; :func:`measure_again` keeps the larger.
+threads and vector width. A busy machine measures too little: :func:`measure_again`
+keeps the larger.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def _load() -> dict:
 
 
 def _read(key: str) -> Peaks | None:
-    entry = _load().get(key)
+    entry = _load().get(key, {})
     try:
         return Peaks(float(entry["flops"]), float(entry["bytes"]), get_num_threads())
     except (TypeError, KeyError, ValueError):

@@ -1,4 +1,4 @@
-"""The report that ``flambeau.explain`` returns, and how it is filled: by calls, or around a loop."""
+"""The report of ``flambeau.explain``, and how it is filled: by calls, or around a loop."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Report:
     """What was compiled, and what it costs; see :func:`flambeau.explain`.
 
     str() is the report as text. step_seconds: the median time of a step; kernels, programs, lines:
-    the data behind the tables, kernels and lines by their part of a step; result: what the explained
-    function returned last.
+    the data behind the tables, kernels and lines by their part of a step; result: what the
+    explained function returned last.
     """
 
     def __init__(self, title: str = "explain"):

@@ -1,4 +1,4 @@
-"""A report as text: the step, its programs, their kernels, the user's lines, memory, compilations."""
+"""A report as text: the step, its programs, their kernels and memory, the user's lines."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _program(program: ProgramReport, summary: Summary) -> str:
     lines = [f"{title}: {program.operations} calls in {len(program.kernels)} kernels, ran "
              f"{program.runs} times, {duration(program.seconds)} each",
              f"  compiled in {duration(made.seconds)} ({made.compiled} kernels new, {made.cached} "
-             f"from the cache){' while measured' if made.during else ''}; why: {made.reason}"]
+             f"from the cache){' meanwhile' if made.during else ''}; why: {made.reason}"]
     if memory is not None:
         kernel = program.kernels[memory.peak_kernel]
         lines.append(f"  memory: inputs {amount(memory.inputs)}, new outputs "
