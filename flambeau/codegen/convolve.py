@@ -50,7 +50,7 @@ from flambeau.codegen.window_copy import (
     copy_values,
 )
 from flambeau.codegen.windows import window_dim
-from flambeau.codegen.winograd import pays, plan_winograd
+from flambeau.codegen.winograd import judged_batch, pays, plan_winograd
 
 __all__ = ["ConvolveShape", "phase_offsets", "plan_convolve", "run_length",
            "weight_layout"]
@@ -235,12 +235,18 @@ def _clipped_images(shape, layout, x_strides):
         return 0
     worth = max(1, min(16, shape.least_flops // 400_000))
     blocks = -(-worth // max(1, shape.groups * layout.panels))
-    images = min(most, -(-shape.batch // blocks))
-    images = min(-(-images // rows) * rows, max(1, most // rows) * rows, shape.batch)
+
+    def images_of(batch):
+        images = min(most, -(-batch // blocks))
+        return min(-(-images // rows) * rows, max(1, most // rows) * rows, batch)
+
+    # judged by a full batch, so that the short last one of an epoch takes the same form
+    judged = dataclasses.replace(shape, batch=judged_batch(shape.batch))
+    images = images_of(judged.batch)
     cost = sum(
         -(-images * a * b * c // rows) * rows * (d * h * w * channels + _TILE_K)
-        for (a, d), (b, h), (c, w) in itertools.product(*counts)) * -(-shape.batch // images)
-    return images if cost < 0.92 * shape.flops / (2 * shape.outputs) else 0
+        for (a, d), (b, h), (c, w) in itertools.product(*counts)) * -(-judged.batch // images)
+    return images_of(shape.batch) if cost < 0.92 * judged.flops / (2 * shape.outputs) else 0
 
 
 def phase_offsets(shape, tap_strides, dims=None):

@@ -42,8 +42,8 @@ from flambeau.codegen.winograd_transforms import (
     transform_weight,
 )
 
-__all__ = ["PAD", "SQUARE_INTEGERS", "Squares", "applies", "patch_bytes", "pays", "plan_winograd",
-           "square_values", "squares_of"]
+__all__ = ["PAD", "SQUARE_INTEGERS", "Squares", "applies", "judged_batch", "patch_bytes", "pays",
+           "plan_winograd", "square_values", "squares_of"]
 
 _SQUARES = 24  # of a block: V and M of 64 channels are then 220 KiB each
 PAD = 16       # elements between positions, against one cache set for all of them
@@ -66,6 +66,15 @@ def applies(shape, x_strides) -> bool:
             and all(v == 1 for v in (*shape.stride, *shape.dilation, *shape.base_dilation)))
 
 
+def judged_batch(batch) -> int:
+    """The batch by which forms are chosen: any but the shortest count as a full one.
+
+    The short last batch of an epoch then needs no machine code of its own. Below 8, where forms
+    that fill their tiles from several images lose most, the batch itself decides.
+    """
+    return 64 if batch >= 8 else batch
+
+
 def pays(shape, x_strides, weights=True) -> bool:
     """Whether the form applies and is expected to be the faster one.
 
@@ -82,10 +91,11 @@ def pays(shape, x_strides, weights=True) -> bool:
     squares = shape.batch * down * across
     if not weights and squares < 48:
         return False
+    batch = judged_batch(shape.batch)
     pairs = shape.inputs * shape.outputs
     each = 2 * POSITIONS * pairs / 95 + 90 / 16 * (shape.inputs + shape.outputs)
-    direct = 2 * 9 * pairs * shape.batch * math.prod(shape.out) / 105
-    return squares * each + (16 * pairs if weights else 0) < 0.9 * direct
+    direct = 2 * 9 * pairs * batch * math.prod(shape.out) / 105
+    return batch * down * across * each + (16 * pairs if weights else 0) < 0.9 * direct
 
 
 def squares_of(shape) -> tuple[int, int]:

@@ -25,6 +25,7 @@ SAMPLE = 256           # elements of a sample that is a part of its own (128 mak
 LONG = 1 << 17         # elements of a sample that is worth several parts
 WANTED = 16            # items that share well between a few threads
 MOST = 4096            # items, whose results are reduced by few threads
+STRIDED = 1 << 16      # elements of a sample of which an item should not read some columns only
 COLUMNS = 64           # columns of an item where lanes run over columns
 
 
@@ -51,10 +52,13 @@ def _split(node, layouts):
         order = [0] + order[2:] + [1]
     real = [d for d in order if source.shape[d] > 1]
     items = node.numel
+    wide = False
     if real and real[-1] not in dims:
         items = -(-source.shape[real[-1]] // COLUMNS) * (
             node.numel // source.shape[real[-1]])
-    if not real or items >= WANTED // 2 and real[0] in dims:
+        wide = (source.shape[real[-1]] > COLUMNS
+                and source.numel // source.shape[real[0]] >= STRIDED)
+    if not real or items >= WANTED // 2 and real[0] in dims and not wide:
         return node
     outer = [d for d in real if d in dims]
     sample = source.numel // source.shape[real[0]]
