@@ -100,12 +100,8 @@ del _key, _declaration, _name
 
 
 def _missing(name: str):
-    import difflib
-    known = sorted({*globals(), *_SUBMODULES, *_LAZY, *_module_of})
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f" The nearest name that exists is torch.{near[0]}." if near else ""
-    return AttributeError(f"module 'torch' has no attribute '{name}' (Flambeau does not have it)."
-                          f"{hint}")
+    from ._missing import missing
+    return missing("torch", name, {*globals(), *_SUBMODULES, *_LAZY, *_module_of})
 
 
 def __getattr__(name: str):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import dtypes
 from .dtypes import default_dtype
+from .ops._arguments import type_name
 from .ops.build import broadcast_shapes as _broadcast_shapes
 from .ops.declare import DECLARED
 from .tensor import Tensor
@@ -60,11 +61,24 @@ def typename(obj) -> str:
 def broadcast_shapes(*shapes) -> dtypes.Size:
     """The shape that `shapes` broadcast to."""
     shapes = tuple((s,) if isinstance(s, int) else tuple(s) for s in shapes)
-    return dtypes.Size(_broadcast_shapes(*shapes))
+    common: tuple[int, ...] = ()
+    for i, shape in enumerate(shapes):
+        for place in range(1, min(len(shape), len(common)) + 1):
+            if shape[-place] != common[-place] and 1 not in (shape[-place], common[-place]):
+                raise RuntimeError(
+                    f"Attempting to broadcast a dimension of length {shape[-place]} at "
+                    f"-{place}! Mismatching argument at index {i} had {shape}; but expected "
+                    f"shape should be broadcastable to {list(common)}")
+        common = _broadcast_shapes(common, shape)
+    return dtypes.Size(common)
 
 
 def result_type(tensor1, tensor2) -> dtypes.dtype:
     """The type that arithmetic on both operands has."""
+    if any(not isinstance(x, (Tensor, int, float, complex)) for x in (tensor1, tensor2)):
+        raise TypeError("result_type() received an invalid combination of arguments - got "
+                        f"({type_name(tensor1)}, {type_name(tensor2)}), but expected one of:\n "
+                        "* (Tensor | Number tensor1, Tensor | Number tensor2)")
     if isinstance(tensor1, Tensor) or isinstance(tensor2, Tensor):
         return DECLARED["_private._result_probe"].function(tensor1, tensor2).dtype
     from .ops.build import node_of, result_dtype
@@ -78,6 +92,10 @@ def can_cast(from_, to) -> bool:
 
 def equal(input, other) -> bool:
     """Whether shapes and all elements are equal."""
+    for position, name, given in ((1, "input", input), (2, "other", other)):
+        if not isinstance(given, Tensor):
+            raise TypeError(f"equal(): argument '{name}' (position {position}) must be Tensor, "
+                            f"not {type_name(given)}")
     if input.shape != other.shape:
         return False
     if input.dtype is not other.dtype:
@@ -104,6 +122,9 @@ def get_default_dtype() -> dtypes.dtype:
 def set_default_dtype(d: dtypes.dtype) -> None:
     """Make `d` the floating-point type of new tensors."""
     from .record.trace import reset_programs
+    if not isinstance(d, dtypes.dtype):
+        raise TypeError("invalid dtype object: only floating-point types are supported as the "
+                        f"default type, received {d!r}")
     reset_programs()          # the default type is part of what programs mean
     dtypes.set_default_dtype(d)
 

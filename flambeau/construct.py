@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
+from ._data import array_of, as_type, check_like, dtype_of_number, shape_of
 from .dtypes import Size, default_dtype
 from .dtypes import dtype as DType
 from .graph.ir import full, p
+from .ops._arguments import type_name
 from .ops.build import expand_to, node_of
 from .ops.declare import operation
 from .record.values import concrete
@@ -70,98 +72,6 @@ def new_array_tensor(array: np.ndarray, dtype: DType) -> Tensor:
 # ---- from data --------------------------------------------------------------------------------
 
 
-def _infer(data) -> tuple[Any, DType | None]:
-    """(nested lists of numbers or an array, dtype that PyTorch infers)."""
-    if isinstance(data, (bool, np.bool_)):
-        return data, dtypes.bool_
-    if isinstance(data, (int, np.integer)):
-        if isinstance(data, np.integer):
-            return data, dtypes.dtype_from_numpy(data.dtype)
-        return data, dtypes.int64
-    if isinstance(data, (float, np.floating)):
-        if isinstance(data, np.floating):
-            return data, dtypes.dtype_from_numpy(data.dtype)
-        return data, default_dtype()
-    if isinstance(data, (complex, np.complexfloating)):
-        return data, default_dtype().to_complex()
-    return data, None
-
-
-def _array_of(data) -> tuple[np.ndarray, DType]:
-    if isinstance(data, np.ndarray):
-        return data, dtypes.dtype_from_numpy(data.dtype)
-    if isinstance(data, Tensor):
-        from .graph.interpret import from_storage
-        return from_storage(data._array(), data.dtype), data.dtype
-    plain, kind = _infer(data)
-    if kind is not None:
-        return np.array(plain, dtype=kind.compute), kind
-    if hasattr(data, "__array__") and not isinstance(data, (list, tuple)):
-        array = np.asarray(data)
-        return array, dtypes.dtype_from_numpy(array.dtype)
-    if isinstance(data, str):
-        raise TypeError("new(): invalid data type 'str'")
-    if not hasattr(data, "__len__") or not hasattr(data, "__getitem__"):
-        raise TypeError(f"Could not infer dtype of {type(data).__name__}")
-    return _array_of_sequence(data)
-
-
-def _array_of_sequence(data) -> tuple[np.ndarray, DType]:
-    if len(data) == 0:
-        return np.zeros((0,), np.float32), default_dtype()
-    flat = _flat_types(data)
-    if flat and flat <= {bool, int, float, complex}:
-        _check_ragged(data)
-        kind = (default_dtype().to_complex() if complex in flat else default_dtype()
-                if float in flat else dtypes.int64 if int in flat else dtypes.bool_)
-        try:
-            return np.array(data, dtype=kind.compute), kind
-        except OverflowError:
-            raise RuntimeError("Overflow when unpacking long long: an integer does not fit into "
-                               "64 bits") from None
-    parts = [_array_of(item) for item in data]
-    shape = parts[0][0].shape
-    for i, (array, _) in enumerate(parts):
-        if array.shape != shape:
-            raise ValueError(f"expected sequence of length {shape[0] if shape else 1} at dim 1 "
-                             f"(got {array.shape[0] if array.shape else 1}): item {i} has another "
-                             "shape")
-    kind = parts[0][1]
-    for _, other in parts[1:]:
-        kind = dtypes.promote_types(kind, other)
-    return np.stack([a.astype(kind.compute) for a, _ in parts]), kind
-
-
-def _flat_types(data) -> set[type]:
-    found: set[type] = set()
-    stack = [data]
-    while stack:
-        for item in stack.pop():
-            kind = type(item)
-            if kind is list or kind is tuple:
-                stack.append(item)
-            else:
-                found.add(kind)
-    return found
-
-
-def _check_ragged(data) -> None:
-    def check(item, depth):
-        lengths = [len(i) if isinstance(i, (list, tuple)) else None for i in item]
-        for length in lengths:
-            if length != lengths[0]:
-                if length is None or lengths[0] is None:
-                    raise TypeError("must be real number, not list" if lengths[0] is None else
-                                    f"expected sequence of length {lengths[0]} at dim {depth} "
-                                    "(got a number)")
-                raise ValueError(f"expected sequence of length {lengths[0]} at dim {depth} (got "
-                                 f"{length})")
-        if lengths and lengths[0] is not None:
-            for inner in item:
-                check(inner, depth + 1)
-    check(data, 1)
-
-
 def tensor(data, *, dtype: DType | None = None, device=None, requires_grad: bool = False,
            pin_memory: bool = False) -> Tensor:
     """A new tensor with a copy of `data` (numbers, nested sequences, arrays or tensors).
@@ -180,21 +90,15 @@ def tensor(data, *, dtype: DType | None = None, device=None, requires_grad: bool
                       "torch.tensor(sourceTensor).", UserWarning, stacklevel=2)
         made = data.detach().clone()
         return _finish(made if dtype is None else made.to(dtype), requires_grad)
-    array, kind = _array_of(data)
+    array, kind = array_of(data)
     if isinstance(data, np.ndarray) or array.base is not None:
         array = array.copy()
     if dtype is not None:
         if kind.category == 3 and dtype.category < 3:
-            raise TypeError(f"can't convert complex to {dtype}")
-        array = _convert(array, dtype)
+            raise TypeError("must be real number, not complex" if dtype.category == 2 else
+                            "'complex' object cannot be interpreted as an integer")
+        array = as_type(array, dtype, not isinstance(data, np.ndarray))
     return _finish(new_array_tensor(array, dtype or kind), requires_grad)
-
-
-def _convert(array: np.ndarray, dtype: DType) -> np.ndarray:
-    if dtype.category == 1 and array.dtype.kind == "f":
-        with np.errstate(invalid="ignore"):
-            return np.trunc(array).astype(np.int64).astype(dtype.compute)
-    return array.astype(dtype.compute)
 
 
 def from_numpy(ndarray: np.ndarray) -> Tensor:
@@ -260,27 +164,6 @@ def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False) -> Tensor:
 # ---- filled -----------------------------------------------------------------------------------
 
 
-def shape_of(size) -> tuple[int, ...]:
-    """Sizes given as numbers or one sequence."""
-    if len(size) == 1 and not isinstance(size[0], (int, np.integer)):
-        first = size[0]
-        if isinstance(first, Tensor) and first.ndim == 0:
-            return (first.__index__(),)
-        size = tuple(first)
-    found = []
-    for extent in size:
-        if not isinstance(extent, int):
-            if not hasattr(extent, "__index__"):
-                raise TypeError(f"sizes must be integers, not {type(extent).__name__}: received "
-                                f"{size!r}")
-            extent = extent.__index__()
-        if extent < 0:
-            raise RuntimeError(f"Trying to create tensor with negative dimension {extent}: "
-                               f"{list(size)}")
-        found.append(extent)
-    return tuple(found)
-
-
 def _filled(shape, value, dtype, requires_grad: bool) -> Tensor:
     if value == 0:
         array = np.zeros(shape, dtype.storage)       # pages are not touched before they are used
@@ -288,15 +171,28 @@ def _filled(shape, value, dtype, requires_grad: bool) -> Tensor:
     return _finish(new_array_tensor(np.full(shape, value, dtype.compute), dtype), requires_grad)
 
 
-def _sized(value):
+def _check_types(name: str, dtype, device=None) -> None:
+    if dtype is not None and not isinstance(dtype, DType):
+        if dtype not in (float, int, bool):      # Python's types are taken as well
+            raise TypeError(f"{name}(): argument 'dtype' must be torch.dtype, not "
+                            f"{type_name(dtype)}")
+    if not isinstance(device, (str, int, dtypes.device, type(None))):
+        raise TypeError(f"{name}(): argument 'device' must be torch.device, not "
+                        f"{type_name(device)}")
+
+
+def _sized(name: str, value):
     def make(*size, out=None, dtype=None, layout=None, device=None, requires_grad=False,
              pin_memory=False, memory_format=None, names=None):
+        _check_types(name, dtype, device)
         check_device(device)
         check_options(layout)
         if names is not None:
             raise NotImplementedError("named tensors are not supported")
-        made = _filled(shape_of(size), value, dtype or (out.dtype if out is not None else
-                                                        default_dtype()), requires_grad)
+        if out is not None and not isinstance(out, Tensor):
+            raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type_name(out)}")
+        made = _filled(shape_of(size, name), value, dtype or (
+            out.dtype if out is not None else default_dtype()), requires_grad)
         if out is None:
             return made
         out._write_out(made)
@@ -314,9 +210,9 @@ def _with_size_keyword(make, name, description):
     return function
 
 
-zeros = _with_size_keyword(_sized(0), "zeros", "A tensor of zeros.")
-ones = _with_size_keyword(_sized(1), "ones", "A tensor of ones.")
-empty = _with_size_keyword(_sized(0), "empty",
+zeros = _with_size_keyword(_sized("zeros", 0), "zeros", "A tensor of zeros.")
+ones = _with_size_keyword(_sized("ones", 1), "ones", "A tensor of ones.")
+empty = _with_size_keyword(_sized("empty", 0), "empty",
                            "A tensor whose elements may be anything (here: zeros).")
 
 
@@ -327,8 +223,11 @@ def full_tensor(size, fill_value, *, out=None, dtype=None, layout=None, device=N
     check_options(layout)
     if isinstance(fill_value, Tensor):
         fill_value = fill_value.item()
-    shape = shape_of(size if isinstance(size, (tuple, list, Size)) else (size,))
-    kind = dtype or _infer(fill_value)[1]
+    if dtype_of_number(fill_value) is None:
+        raise TypeError("full(): argument 'fill_value' (position 2) must be Number, not "
+                        f"{type_name(fill_value)}")
+    shape = shape_of(size if isinstance(size, (tuple, list, Size)) else (size,), "full")
+    kind = dtype or dtype_of_number(fill_value)
     made = _filled(shape, fill_value, kind, requires_grad)
     if out is None:
         return made
@@ -336,25 +235,26 @@ def full_tensor(size, fill_value, *, out=None, dtype=None, layout=None, device=N
     return out
 
 
-def _like(value):
+def _like(name: str, value):
     def make(input, *, dtype=None, layout=None, device=None, requires_grad=False,
              memory_format=None, pin_memory=False):
         check_device(device)
         check_options(layout)
+        check_like(name, input)
         return _filled(tuple(input.shape), value, dtype or input.dtype, requires_grad)
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = f"{name.split('_')[0].capitalize()} in the shape and dtype of `input`."
     return make
 
 
-zeros_like, ones_like, empty_like = _like(0), _like(1), _like(0)
-for _name, _function in (("zeros_like", zeros_like), ("ones_like", ones_like),
-                         ("empty_like", empty_like)):
-    _function.__name__ = _function.__qualname__ = _name
-    _function.__doc__ = f"{_name.split('_')[0].capitalize()} in the shape and dtype of `input`."
+zeros_like, ones_like = _like("zeros_like", 0), _like("ones_like", 1)
+empty_like = _like("empty_like", 0)
 
 
 def full_like(input, fill_value, *, dtype=None, layout=None, device=None, requires_grad=False,
               memory_format=None, pin_memory=False) -> Tensor:
     """A tensor in the shape and dtype of `input`, filled with a number."""
+    check_like("full_like", input)
     return full_tensor(tuple(input.shape), fill_value, dtype=dtype or input.dtype, layout=layout,
                        device=device, requires_grad=requires_grad)
 
@@ -379,6 +279,11 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
     if end is None:
         start, end = 0, start
     start, end, step = _number(start), _number(end), _number(step)
+    for word, bound in (("start", start), ("end", end), ("step", step)):
+        if dtype_of_number(bound) is None:
+            raise TypeError(f"arange(): argument '{word}' must be Number, not {type_name(bound)}")
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
@@ -421,7 +326,7 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
                 array = np.array([start], kind.compute)
         else:
             array = np.linspace(start, end, steps)
-    made = _finish(new_array_tensor(_convert(array, kind), kind), requires_grad)
+    made = _finish(new_array_tensor(as_type(array, kind), kind), requires_grad)
     if out is None:
         return made
     out._write_out(made)
@@ -433,7 +338,7 @@ def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, layout=None,
     """base to the powers of linspace(start, end, steps)."""
     kind = dtype or default_dtype()
     powers = linspace(start, end, steps, dtype=dtypes.float64)._array()
-    made = _finish(new_array_tensor(_convert(np.power(float(base), powers), kind), kind),
+    made = _finish(new_array_tensor(as_type(np.power(float(base), powers), kind), kind),
                    requires_grad)
     if out is None:
         return made
@@ -447,6 +352,12 @@ def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None,
     check_device(device)
     check_options(layout)
     kind = dtype or default_dtype()
+    for word, extent in (("n", n), ("m", n if m is None else m)):
+        if not hasattr(extent, "__index__"):
+            raise TypeError(f"eye(): argument '{word}' (position {1 + (word == 'm')}) must be "
+                            f"int, not {type_name(extent)}")
+        if extent < 0:
+            raise RuntimeError(f"{word} must be greater or equal to 0, got {extent}")
     made = _finish(new_array_tensor(np.eye(n, m, dtype=kind.compute), kind), requires_grad)
     if out is None:
         return made

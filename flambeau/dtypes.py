@@ -42,6 +42,11 @@ class dtype:
     def __repr__(self) -> str:
         return f"torch.{self.name}"
 
+    @property
+    def cpp_name(self) -> str:
+        """What some of PyTorch's errors call the type."""
+        return _CPP_NAMES.get(self.name, self.name)
+
     def __reduce__(self):
         return dtype_by_name, (self.name,)
 
@@ -59,6 +64,13 @@ class dtype:
     def to_complex(self) -> dtype:
         """The complex type of the same precision."""
         return {"float64": complex128, "complex128": complex128}.get(self.name, complex64)
+
+
+_CPP_NAMES = {
+    "uint8": "unsigned char", "int8": "signed char", "int16": "short int", "int32": "int",
+    "int64": "long int", "float16": "c10::Half", "bfloat16": "c10::BFloat16", "float32": "float",
+    "float64": "double", "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+}
 
 
 def dtype_by_name(name: str) -> dtype:
@@ -105,6 +117,10 @@ def promote_types(a: dtype, b: dtype) -> dtype:
     """
     if a is b:
         return a
+    for position, given in enumerate((a, b), 1):
+        if not isinstance(given, dtype):
+            raise TypeError(f"promote_types(): argument 'type{position}' (position {position}) "
+                            f"must be torch.dtype, not {type(given).__name__}")
     low, high = (a, b) if (a.category, a.order) <= (b.category, b.order) else (b, a)
     if high.category == 3 and low is float64:
         return complex128
@@ -180,7 +196,8 @@ class device:
     __slots__ = ("type", "index")
     type: str
     index: int | None
-    TYPES = ("cpu", "cuda", "mps", "xpu", "meta")
+    TYPES = ("cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve",
+             "fpga", "maia", "xla", "lazy", "vulkan", "mps", "meta", "hpu", "mtia", "privateuseone")
 
     def __init__(self, type, index: int | None = None):
         if isinstance(type, device):
@@ -192,9 +209,13 @@ class device:
                 raise RuntimeError("type (string) must not include an index because index was "
                                    f"passed explicitly: {type}")
             type, _, number = type.partition(":")
-            if not number.isdigit():
+            if not number.isdigit() or number != str(int(number)):
                 raise RuntimeError(f"Invalid device string: '{type}:{number}'")
             index = int(number)
+        if isinstance(type, str) and not type:
+            raise RuntimeError("Device string must not be empty")
+        if isinstance(type, str) and not type.replace("_", "a").isalpha():
+            raise RuntimeError(f"Invalid device string: '{type}'")
         if type not in self.TYPES:
             raise RuntimeError(f"Expected one of {', '.join(self.TYPES)} device type at start of "
                                f"device string: {type}")
@@ -264,7 +285,7 @@ class finfo:
         type = default_dtype() if type is None else type
         if not isinstance(type, globals()["dtype"]) or type.category < 2:
             raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo "
-                            f"to handle '{type!r}'")
+                            f"to handle 'torch.finfo': received {type!r}")
         real = type.to_real()
         self.dtype = real.name
         self.bits = real.itemsize * 8
@@ -291,7 +312,7 @@ class iinfo:
     def __init__(self, type: dtype):
         if not isinstance(type, dtype) or type.category != 1:
             raise TypeError("torch.iinfo() requires an integer input type. Use torch.finfo to "
-                            f"handle '{type!r}'")
+                            f"handle 'torch.iinfo': received {type!r}")
         limits = np.iinfo(type.storage)
         self.bits, self.min, self.max = type.itemsize * 8, int(limits.min), int(limits.max)
         self.dtype = type.name

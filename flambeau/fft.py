@@ -34,3 +34,7 @@ fftfreq = _frequencies("fftfreq", _np.fft.fftfreq)
 rfftfreq = _frequencies("rfftfreq", _np.fft.rfftfreq)
 __all__ = sorted({n for n in globals() if not n.startswith("_")} - {"annotations"})
 del _name, _declaration
+
+from ._missing import raise_missing  # noqa: E402
+
+__getattr__ = raise_missing(__name__)

@@ -7,6 +7,7 @@ import numpy as np
 from . import dtypes
 from .construct import from_numpy, tensor
 from .graph.ir import building
+from .ops._arguments import type_name
 from .ops.declare import DECLARED
 from .record.values import concrete, references
 from .tensor import Tensor, from_value
@@ -38,7 +39,8 @@ def _parse(index, rank: int):
         elif kind is slice:
             step = _bound(item.step)
             if step is not None and step <= 0:
-                raise ValueError("step must be greater than zero")
+                raise ValueError("slice step cannot be zero" if step == 0 else
+                                 "step must be greater than zero")
             spec.append(("slice", _bound(item.start), _bound(item.stop), step))
         elif item is Ellipsis:
             if Ellipsis not in spec:          # a second one stands for no dimension
@@ -100,6 +102,9 @@ def _resolve(index, rank: int):
             used += item.ndim if item.dtype in (dtypes.bool_, dtypes.uint8) else 1
         elif s is not None and s is not Ellipsis:
             used += 1
+    if used and not rank:
+        raise IndexError("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
+                         "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number")
     if used > rank:
         raise IndexError(f"too many indices for tensor of dimension {rank}")
     if Ellipsis not in spec:
@@ -290,8 +295,9 @@ def _setitem(self, index, given):
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an "
                            "in-place operation. Write under torch.no_grad(), or to a clone.")
     self._check_writable()
-    if isinstance(given, (np.ndarray, list, tuple)):
-        given = tensor(given)
+    if not isinstance(given, (Tensor, int, float, complex, np.number, np.bool_)):
+        raise TypeError(f"can't assign a {type_name(given)} to a "
+                        f"torch.{self.dtype.legacy_name}Tensor: make it a tensor")
     if _write_concrete(self, index, given):
         return
     if isinstance(index, Tensor) and index.dtype in (dtypes.bool_, dtypes.uint8) and (
@@ -310,6 +316,7 @@ def _setitem(self, index, given):
             extra = given.ndim - target.ndim
             if extra > 0 and given.shape[:extra] == (1,) * extra:
                 given = given.reshape(tuple(given.shape[extra:]))
+            DECLARED["expand"].function(given, tuple(target.shape))       # or its error
             target.copy_(given)
         else:
             target.fill_(given)

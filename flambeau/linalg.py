@@ -26,3 +26,7 @@ def vander(x, *, N=None):
 _functions = {n for n in globals() if not n.startswith("_")} - {"annotations"}
 __all__ = sorted(_functions)
 del _name, _declaration
+
+from ._missing import raise_missing  # noqa: E402
+
+__getattr__ = raise_missing(__name__)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import dtypes
+from ._data import shape_of
 from ._methods.conversion import (
     _bool,
     _caster,
@@ -44,6 +45,7 @@ from ._methods.writing import (
     _copy,
     _data_ptr,
     _fill,
+    _fill_diagonal,
     _new_empty_strided,
     _resize,
     _resize_as,
@@ -52,8 +54,9 @@ from ._methods.writing import (
     _untyped_storage,
     _zero,
 )
-from .construct import check_device, full_tensor, new_array_tensor, shape_of, tensor
+from .construct import check_device, full_tensor, new_array_tensor, tensor
 from .graph.ir import building
+from .ops import bitwise as _bitwise  # noqa: F401
 from .ops import contract as _contract  # noqa: F401  (each declares its operations)
 from .ops import index as _index  # noqa: F401
 from .ops import pointwise as _pointwise  # noqa: F401
@@ -204,6 +207,22 @@ def _pow_method(self, exponent):
     return _power(self, exponent)
 
 
+def _only(self):
+    """The one element, for Python's ``float()`` and the like."""
+    if self.numel() != 1:
+        raise ValueError("only one element tensors can be converted to Python scalars: received "
+                         f"shape {list(self.shape)}")
+    return _item(self)
+
+
+def _invert(self):
+    """All bits inverted, or the opposite of each truth value."""
+    if self.dtype.category > 1:
+        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type "
+                        f"tensors: received {self.dtype}")
+    return DECLARED["bitwise_not"].function(self)
+
+
 def _in_place_operator(name: str):
     def method(self, other):
         return getattr(self, name)(other)
@@ -216,6 +235,7 @@ _SPECIAL = {
     "contiguous": _contiguous, "view": _view, "to": _to, "type": _type, "cuda": _cuda,
     "__bool__": _bool, "__index__": _integer, "__iter__": _iterate, "__repr__": _repr,
     "__format__": _format, "__contains__": _contains, "copy_": _copy, "fill_": _fill,
+    "fill_diagonal_": _fill_diagonal,
     "zero_": _zero, "resize_": _resize, "resize_as_": _resize_as,
     "as_strided_": _as_strided_in_place, "new_empty_strided": _new_empty_strided,
     "set_": _set, "backward": _backward,
@@ -230,9 +250,9 @@ _SPECIAL = {
 for _name, _method in _SPECIAL.items():
     setattr(Tensor, _name, _method)
 Tensor.__hash__ = lambda self: id(self)          # type: ignore[method-assign,assignment]
-Tensor.__float__ = lambda self: float(_item(self))        # type: ignore[attr-defined]
-Tensor.__int__ = lambda self: int(_item(self))            # type: ignore[attr-defined]
-Tensor.__complex__ = lambda self: complex(_item(self))    # type: ignore[attr-defined]
+Tensor.__float__ = lambda self: float(_only(self))        # type: ignore[attr-defined]
+Tensor.__int__ = lambda self: int(_only(self))            # type: ignore[attr-defined]
+Tensor.__complex__ = lambda self: complex(_only(self))    # type: ignore[attr-defined]
 Tensor.cpu = lambda self, memory_format=None: self        # type: ignore[attr-defined]
 Tensor.pin_memory = lambda self, device=None: self        # type: ignore[attr-defined]
 Tensor.is_pinned = lambda self, device=None: False        # type: ignore[attr-defined]
@@ -278,7 +298,7 @@ Tensor.__ipow__ = _in_place_operator("pow_")                  # type: ignore[att
 Tensor.__neg__ = lambda self: DECLARED["neg"].function(self)  # type: ignore[attr-defined]
 Tensor.__pos__ = lambda self: DECLARED["positive"].function(self)         # type: ignore
 Tensor.__abs__ = lambda self: DECLARED["abs"].function(self)              # type: ignore
-Tensor.__invert__ = lambda self: DECLARED["bitwise_not"].function(self)   # type: ignore
+Tensor.__invert__ = _invert                                    # type: ignore[method-assign]
 Tensor.T = property(lambda self: DECLARED["permute"].function(            # type: ignore
     self, tuple(reversed(range(self.ndim)))))
 Tensor.mT = property(lambda self: DECLARED["_private.mT"].function(self))  # type: ignore
@@ -394,4 +414,4 @@ def _reduce_ex(self, protocol):
 Tensor.__deepcopy__ = _deepcopy              # type: ignore[attr-defined]
 Tensor.__reduce_ex__ = _reduce_ex            # type: ignore[method-assign,assignment]
 
-from . import _at_once as _at_once_  # noqa: E402, F401 (small integer tensors)
+from . import _at_once as _at_once_  # noqa: E402, F401

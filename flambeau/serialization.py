@@ -164,9 +164,11 @@ def load(
             loader = _Loader(file, described, map_location, weights_only, unpickler_module)
             return loader.load(encoding, pickle_load_args, path if mmap else None, bool(mmap))
     if not all(hasattr(f, name) for name in ("read", "seek", "tell")):
+        lacking = next(name for name in ("seek", "tell", "read") if not hasattr(f, name))
         raise AttributeError(
-            "You can only torch.load from a file that is seekable. Please pre-load the data into a "
-            f"buffer like io.BytesIO and try to load from it instead. (received {type(f)})"
+            f"'{type(f).__name__}' object has no attribute '{lacking}'. You can only torch.load "
+            "from a file that is seekable. Please pre-load the data into a buffer like io.BytesIO "
+            "and try to load from it instead."
         )
     loader = _Loader(f, "the file", map_location, weights_only, unpickler_module)
     return loader.load(encoding, pickle_load_args, None, bool(mmap))

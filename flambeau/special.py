@@ -20,3 +20,7 @@ softmax, log_softmax = _DECLARED["softmax"].function, _DECLARED["log_softmax"].f
 logsumexp, xlogy, round = (_DECLARED[n].function for n in ("logsumexp", "xlogy", "round"))
 __all__ = sorted({n for n in globals() if not n.startswith("_")} - {"annotations"})
 del _declaration, _alias
+
+from ._missing import raise_missing  # noqa: E402
+
+__getattr__ = raise_missing(__name__)

@@ -221,8 +221,8 @@ class Tensor(metaclass=_TensorType):
                         else value.sibling())
             return self
         if self.dtype.category < 2:
-            raise RuntimeError("only Tensors of floating point dtype can require gradients "
-                               f"(received {self.dtype})")
+            raise RuntimeError("only Tensors of floating point dtype can require gradients: "
+                               f"received {self.dtype}")
         if self._fetch().requires_grad:
             return self                              # computed with gradients already
         self._requires_grad = True
@@ -278,11 +278,15 @@ class Tensor(metaclass=_TensorType):
                 raise TypeError("assigned grad expected to be a Tensor or None but got grad of "
                                 f"type {type(gradient).__name__}")
             if gradient.shape != self.shape:
-                raise RuntimeError(f"assigned grad has data of a different size: expected "
-                                   f"{list(self.shape)}, received {list(gradient.shape)}")
+                raise RuntimeError(f"attempting to assign a gradient of size "
+                                   f"'{list(gradient.shape)}' to a tensor of size "
+                                   f"'{list(self.shape)}'. Please ensure that the gradient and the "
+                                   "tensor are the same size")
             if gradient.dtype is not self.dtype:
-                raise RuntimeError("assigned grad has data of a different type: expected "
-                                   f"{self.dtype}, received {gradient.dtype}")
+                raise RuntimeError("attempting to assign a gradient with dtype "
+                                   f"'{gradient.dtype.cpp_name}' to a tensor with grad_dtype "
+                                   f"'{self.dtype.legacy_name}'. The gradient must match the "
+                                   "tensor's dtype.")
         self._grad = gradient
 
     @grad.deleter

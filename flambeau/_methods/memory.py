@@ -236,6 +236,7 @@ def _view_as_dtype(self, dtype: DType):
     if array.ndim == 0:
         raise RuntimeError("self.dim() cannot be 0 to view a tensor as a different element size")
     if (array.shape[-1] * self.dtype.itemsize) % dtype.itemsize:
-        raise RuntimeError(f"self.size(-1) must be divisible by {dtype.itemsize} to view "
-                           f"{self.dtype} as {dtype}")
+        raise RuntimeError(f"self.size(-1) must be divisible by {dtype.itemsize // self.itemsize} "
+                           f"to view {self.dtype.legacy_name} as {dtype.legacy_name} (different "
+                           f"element sizes), but got {array.shape[-1]}")
     return from_value(concrete(array.view(dtype.storage), dtype))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..construct import full_tensor, shape_of, tensor
+from .._data import shape_of
+from ..construct import full_tensor, tensor
+from ..ops._arguments import type_name
+from ..ops.build import broadcast_shapes
 from ..ops.declare import DECLARED
 from ..record.values import concrete
-from ..tensor import Tensor
+from ..tensor import Tensor, from_array
 from .conversion import _to_dtype
 from .memory import _row_major
 
@@ -17,14 +20,15 @@ __all__: list[str] = []
 def _copy(self, src, non_blocking: bool = False):
     """Write the elements of src (broadcast and cast) into this tensor."""
     if not isinstance(src, Tensor):
+        if not isinstance(src, (int, float, complex)):
+            raise TypeError("copy_(): argument 'other' (position 1) must be Tensor, not "
+                            f"{type_name(src)}")
         src = tensor(src)
     self._check_writable()
     given = src if src.dtype is self.dtype else _to_dtype(src, self.dtype)
     if given.shape != self.shape:
-        try:
-            given = DECLARED["expand"].function(given, tuple(self.shape))
-        except RuntimeError as error:
-            raise RuntimeError(str(error)) from None
+        broadcast_shapes(tuple(self.shape), tuple(given.shape))
+        given = DECLARED["expand"].function(given, tuple(self.shape))
     if given is src or given._storage is not None:
         given = DECLARED["clone"].function(given)
     return self._assign(given)
@@ -34,6 +38,24 @@ def _fill(self, value):
     """Set all elements to a number."""
     self._check_writable()
     return self._assign(DECLARED["_private._fill"].function(self, value))
+
+
+def _fill_diagonal(self, fill_value, wrap: bool = False):
+    """Set the elements of the main diagonal (all indices equal) to a number."""
+    if not isinstance(fill_value, (int, float, complex)):
+        raise TypeError("fill_diagonal_(): argument 'fill_value' (position 1) must be Number, not "
+                        f"{type_name(fill_value)}")
+    if self.ndim < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if self.ndim > 2 and len(set(self.shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    count, step = min(self.shape), sum(int(np.prod(self.shape[d + 1:])) for d in range(self.ndim))
+    last = count * step if not wrap or self.ndim > 2 else self.numel()
+    places = np.arange(0, last, step)
+    mask = np.zeros(self.numel(), bool)
+    mask[places[places < mask.size]] = True
+    mask = from_array(mask.reshape(tuple(self.shape)))
+    return self._assign(DECLARED["masked_fill"].function(self, mask, fill_value))
 
 
 def _zero(self):
@@ -46,7 +68,9 @@ def _zero(self):
 
 def _resize(self, *size, memory_format=None):
     """Change the shape in place; elements beyond the old ones are 0."""
-    size = shape_of(size)
+    size = shape_of(size, "resize_")
+    if self.requires_grad:
+        raise RuntimeError("cannot resize variables that require grad")
     count = int(np.prod(size, dtype=np.int64))
     array = np.zeros(count, self.dtype.storage)
     old = self._array().reshape(-1)

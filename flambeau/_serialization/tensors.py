@@ -345,7 +345,8 @@ def deepcopy_tensor(tensor: Any, memo: dict) -> Any:
         raise RuntimeError(
             "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
             "protocol at the moment.  If you were attempting to deepcopy a module, this may be "
-            "because of a torch.nn.utils.weight_norm usage: detach() the tensor first"
+            "because of a torch.nn.utils.weight_norm usage, see "
+            "https://github.com/pytorch/pytorch/pull/103001. detach() the tensor first"
         )
     identity, elements, (offset, size, stride) = take_apart(tensor)
     storage = memo.get(("storage", identity))

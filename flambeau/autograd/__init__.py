@@ -25,3 +25,7 @@ def Variable(data, requires_grad: bool = False, volatile=None):
     """The old name of a tensor: `data` itself, requiring gradients if asked."""
     out = data.detach() if not data.requires_grad else data
     return out.requires_grad_() if requires_grad else out
+
+from .._missing import raise_missing  # noqa: E402
+
+__getattr__ = raise_missing(__name__)

@@ -11,6 +11,7 @@ from ..ops.declare import DECLARED
 from ..record.values import Value
 from ..tensor import Tensor, _Bare, from_value
 from .engine import run_backward
+from .hooks import replaced_by
 from .modes import _Mode
 
 __all__ = ["backward", "grad"]
@@ -33,11 +34,17 @@ def _as_tuple(x) -> tuple:
 
 
 def _roots(tensors, gradients) -> list[tuple[Value, Value]]:
-    gradients = _as_tuple(gradients) if gradients is not None else (None,) * len(tensors)
+    if isinstance(gradients, (tuple, list)):
+        gradients = tuple(gradients)
+    else:
+        gradients = (gradients,) * (1 if gradients is not None else len(tensors))
     if len(gradients) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(gradients)} gradients")
     roots = []
     for i, (t, g) in enumerate(zip(tensors, gradients)):
+        if not isinstance(g, (Tensor, type(None))):
+            raise TypeError("gradients can be either Tensors or None, but got "
+                            f"{type(g).__name__}")
         if not t.requires_grad:
             raise RuntimeError(f"element {i} of tensors does not require grad and does not have a "
                                "grad_fn")
@@ -111,9 +118,7 @@ def _accumulate(owner: Tensor, value: Value, create_graph: bool) -> None:
     hooks = owner._hooks
     if hooks:
         for hook in list(hooks.values()):
-            replaced = hook(gradient)
-            if replaced is not None:
-                gradient = replaced
+            gradient = replaced_by(hook, gradient)
     if owner._grad is None:
         owner._grad = gradient
     elif create_graph:
@@ -144,6 +149,8 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph: bool | None = None,
         raise NotImplementedError("grad: is_grads_batched=True is not supported; call grad once "
                                   "per gradient")
     outputs, wanted = _as_tuple(outputs), _as_tuple(inputs)
+    if not wanted:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     retain = create_graph if retain_graph is None else retain_graph
     for t in wanted:
         if not t.requires_grad:
@@ -164,15 +171,14 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph: bool | None = None,
                     results.append(full_tensor(tuple(t.shape), 0, dtype=t.dtype))
                     continue
                 if not allow_unused:
-                    raise RuntimeError("One of the differentiated Tensors appears to not have been "
-                                       "used in the graph. Set allow_unused=True if this is the "
-                                       f"desired behavior. (inputs[{i}])")
+                    raise RuntimeError(f"The differentiated Tensor at index {i} appears to not "
+                                       "have been used in the graph. Set allow_unused=True if this "
+                                       "is the desired behavior.")
                 results.append(None)
                 continue
             gradient = from_value(value)
             if t._requires_grad and t._hooks:
                 for hook in list(t._hooks.values()):
-                    replaced = hook(gradient)
-                    gradient = gradient if replaced is None else replaced
+                    gradient = replaced_by(hook, gradient)
             results.append(gradient)
     return tuple(results)

@@ -110,11 +110,10 @@ class _Pass:
         if not waiting:
             del self.pending[context]
         if hooked or functions:
+            from .hooks import replaced_by
             gradient = gradients[0]
             for hook in hooked.get(where, {}).values() if where in hooked else ():
-                replaced = hook(self.wrap(gradient))
-                if replaced is not None:
-                    gradient = replaced._fetch()
+                gradient = replaced_by(hook, self.wrap(gradient))._fetch()
             if execution is None and context is not current_trace():
                 # a hook ran the program: go on in what it left
                 execution = context.execution

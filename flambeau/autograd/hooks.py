@@ -8,7 +8,8 @@ import weakref
 from ..record.trace import current_trace
 from ..tensor import Tensor
 
-__all__ = ["RemovableHandle", "hook_value", "register_tensor_hook", "retain_gradient"]
+__all__ = ["RemovableHandle", "hook_value", "register_tensor_hook", "replaced_by",
+           "retain_gradient"]
 
 _numbers = itertools.count()
 
@@ -29,6 +30,20 @@ class RemovableHandle:
 
     def __exit__(self, *error) -> None:
         self.remove()
+
+
+def replaced_by(hook, gradient: Tensor) -> Tensor:
+    """What `hook` makes of a gradient: the same, or another of its shape."""
+    found = hook(gradient)
+    if found is None:
+        return gradient
+    name = getattr(hook, "__name__", type(hook).__name__)
+    if not isinstance(found, Tensor):
+        raise TypeError(f"expected Variable, but hook returned '{type(found).__name__}'")
+    if found.shape != gradient.shape:
+        raise RuntimeError(f"hook '{name}' has changed the size of value: from "
+                           f"{list(gradient.shape)} to {list(found.shape)}")
+    return found
 
 
 def hook_value(tensor: Tensor) -> dict:

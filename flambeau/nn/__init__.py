@@ -30,3 +30,7 @@ def factory_kwargs(kwargs):
                 raise TypeError(f"{key} specified twice, in **kwargs and in factory_kwargs")
             found[key] = kwargs[key]
     return found
+
+from .._missing import raise_missing  # noqa: E402
+
+__getattr__ = raise_missing(__name__)

@@ -179,3 +179,7 @@ __all__ = [
     "triplet_margin_with_distance_loss", "unfold", "upsample", "upsample_bilinear",
     "upsample_nearest",
 ]
+
+from .._missing import raise_missing
+
+__getattr__ = raise_missing(__name__)

@@ -416,3 +416,7 @@ kaiming_uniform = _deprecated(kaiming_uniform_)
 kaiming_normal = _deprecated(kaiming_normal_)
 orthogonal = _deprecated(orthogonal_)
 sparse = _deprecated(sparse_)
+
+from .._missing import raise_missing  # noqa: E402
+
+__getattr__ = raise_missing(__name__)

@@ -16,18 +16,6 @@ from ..dtypes import bfloat16, dtype, finfo, iinfo
 
 __all__ = ["SAMPLERS", "binomial", "multinomial", "normal", "permutation", "poisson"]
 
-_C_NAMES = {
-    "uint8": "unsigned char",
-    "int8": "signed char",
-    "int16": "short int",
-    "int32": "int",
-    "int64": "long int",
-    "bool": "bool",
-    "float16": "c10::Half",
-    "bfloat16": "c10::BFloat16",
-    "float32": "float",
-    "float64": "double",
-}
 _DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
@@ -55,7 +43,7 @@ def uniform(state, shape, d: dtype, contiguous: bool, low: float = 0.0, high: fl
     limit = finfo(d).max
     for name, bound in (("from", low), ("to", high)):
         if not -limit <= bound <= limit:
-            raise RuntimeError(f"{name} is out of bounds for {_C_NAMES[d.name]}")
+            raise RuntimeError(f"{name} is out of bounds for {d.cpp_name}")
     if not low <= high:
         raise RuntimeError(
             f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}"
@@ -106,7 +94,7 @@ def cauchy(state, shape, d: dtype, contiguous: bool, median: float = 0.0, sigma:
     if not d.is_floating_point:
         raise RuntimeError(
             "Cauchy distribution is a continuous probability distribution. dtype must be a "
-            f"floating point but you specified {_C_NAMES.get(d.name, d.name)}"
+            f"floating point but you specified {d.cpp_name}"
         )
     return state.cauchy(shape, float(median), float(sigma), d.name)
 
@@ -215,7 +203,7 @@ def random(state, shape, d: dtype, contiguous: bool, *bounds):
 
 
 def _check_range(low: int, last: int, d: dtype) -> None:
-    name = _C_NAMES[d.name]
+    name = d.cpp_name
     if d.is_floating_point:
         least, most = -finfo(d).max, finfo(d).max
     elif d.name == "bool":

@@ -13,7 +13,8 @@ from ..graph.primitives.pointwise import cast
 from ..graph.primitives.reduce import keep_dims, mean, spread, sum_to
 
 __all__ = [
-    "attached", "broadcast", "broadcast_shapes", "cast", "constant", "expand_to", "full",
+    "attached", "broadcast", "broadcast_shapes", "cast", "constant", "expand_to",
+    "expanded", "full",
     "full_like", "iota", "is_number", "keep_dims", "mean", "node_of", "normalise_dim",
     "normalise_dims", "operands",
     "p", "promote", "reduced", "result_dtype", "spread", "sum_to", "to_float", "where",
@@ -83,6 +84,30 @@ def broadcast_shapes(*shapes) -> tuple[int, ...]:
                     "broadcast")
         result = [b if a == 1 else a for a, b in zip(left, right)]
     return tuple(result)
+
+
+def expanded(node: Node, size) -> Node:
+    """`node` expanded to `size`, where -1 keeps an extent; or PyTorch's error."""
+    extra = len(size) - node.ndim
+    if extra < 0:
+        raise RuntimeError(f"expand(torch.{node.dtype.legacy_name}Tensor{{{list(node.shape)}}}, "
+                           f"size={list(size)}): the number of sizes provided ({len(size)}) must "
+                           "be greater or equal to the number of dimensions in the tensor "
+                           f"({node.ndim})")
+    shape = []
+    for d, extent in enumerate(size):
+        old = node.shape[d - extra] if d >= extra else None
+        if extent == -1:
+            if old is None:
+                raise RuntimeError("The expanded size of the tensor (-1) isn't allowed in a "
+                                   f"leading, non-existing dimension {d}")
+            extent = old
+        elif old is not None and old not in (1, extent):
+            raise RuntimeError(f"The expanded size of the tensor ({extent}) must match the "
+                               f"existing size ({old}) at non-singleton dimension {d}.  Target "
+                               f"sizes: {list(size)}.  Tensor sizes: {list(node.shape)}")
+        shape.append(extent)
+    return expand_to(node, tuple(shape))
 
 
 def broadcast(*nodes) -> list[Node]:

@@ -79,7 +79,8 @@ def _triangle_indices(name: str, choose):
         from ..construct import check_device
         check_device(device)
         if row < 0 or col < 0:
-            raise RuntimeError(f"row and col must be non-negative, got {row} and {col}")
+            word, extent = ("row", row) if row < 0 else ("col", col)
+            raise RuntimeError(f"{word} must be non-negative, got{extent}")
         return _tensor(np.stack(choose(row, offset, col)), dtype)
 
     function.__name__ = function.__qualname__ = name

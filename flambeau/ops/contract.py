@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 
 from ..graph.ir import Node, full, p
-from .build import broadcast_shapes, cast, expand_to, node_of, operands
+from .build import broadcast_shapes, cast, expand_to, expanded, node_of, operands
 from .declare import operation
 
 __all__: list[str] = []
@@ -28,11 +28,15 @@ def _mismatch(m1: int, k1: int, k2: int, n: int) -> RuntimeError:
                         f"first has {k1} columns, the second {k2} rows")
 
 
-def matmul_node(a: Node, b: Node) -> Node:
-    """matmul by PyTorch's rules for every rank."""
+def _check_products(a: Node, b: Node) -> None:
     if a.dtype is not b.dtype:
         raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: "
-                           f"{a.dtype.legacy_name} != {b.dtype.legacy_name}")
+                           f"{a.dtype.cpp_name} != {b.dtype.cpp_name}")
+
+
+def matmul_node(a: Node, b: Node) -> Node:
+    """matmul by PyTorch's rules for every rank."""
+    _check_products(a, b)
     if a.ndim == 0 or b.ndim == 0:
         raise RuntimeError("both arguments to matmul need to be at least 1D, but they are "
                            f"{a.ndim}D and {b.ndim}D")
@@ -80,7 +84,7 @@ def mm(input: Tensor, mat2: Tensor):
     """The product of two matrices."""
     if input.ndim != 2 or mat2.ndim != 2:
         raise RuntimeError("self must be a matrix" if input.ndim != 2 else "mat2 must be a matrix")
-    _check_types(input, mat2)
+    _check_products(input, mat2)
     if input.shape[1] != mat2.shape[0]:
         raise _mismatch(*input.shape, *mat2.shape)
     return product(input, mat2, (1,), (0,))
@@ -133,7 +137,7 @@ def _scaled_sum(input, found, beta, alpha):
         found = p.mul(found, expand_to(node_of(alpha, found.dtype), found.shape))
     if not isinstance(beta, Node) and beta == 0:
         return found
-    base = expand_to(cast(input, found.dtype), broadcast_shapes(input.shape, found.shape))
+    base = expanded(cast(input, found.dtype), found.shape)
     if beta is not None and beta != 1:
         base = p.mul(base, expand_to(node_of(beta, found.dtype), found.shape))
     return p.add(base, found)
@@ -168,6 +172,8 @@ def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1,
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1,
             alpha: Number = 1):
     """beta * input + alpha * batch1 @ batch2."""
+    if batch1.ndim != 3 or batch2.ndim != 3:
+        raise RuntimeError(f"{'batch1' if batch1.ndim != 3 else 'batch2'} must be a 3D tensor")
     return _scaled_sum(input, matmul_node(batch1, batch2), beta, alpha)
 
 
@@ -245,9 +251,12 @@ def einsum_node(equation: str, nodes: list[Node]) -> Node:
                                    f"{nodes.index(node)} which does not broadcast with previously "
                                    f"seen size {extents[letter]}")
     for letter in output:
-        if letter not in extents or output.count(letter) > 1:
+        if output.count(letter) > 1:
             raise RuntimeError(f"einsum(): output subscript {letter} appears more than once in the "
-                               "output or does not appear in the equation")
+                               "output")
+        if letter not in extents:
+            raise RuntimeError(f"einsum(): output subscript {letter} does not appear in the "
+                               "equation for any input operand")
     parts = [_unique(term, node, extents) for term, node in zip(terms, nodes)]
     term, node = parts[0]
     for i, (next_term, next_node) in enumerate(parts[1:], 1):

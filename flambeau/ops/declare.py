@@ -13,11 +13,13 @@ also take as separate arguments); everything else is static and part of the prog
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..dtypes import dtype as DType
 from ..graph.ir import Node, p
 from ..record.trace import Operation, record
+from ._arguments import check_arguments, refuse_operands
 
 __all__ = ["DECLARED", "Declaration", "Parameter", "apply_operation", "operation"]
 
@@ -64,11 +66,12 @@ class Declaration:
         self.samples = samples
         self.at_once: Any = None            # set by _at_once.py: a way around recording
         self.parameters = _parameters(body)
-        self.operation = Operation(name, self.build)
+        self.operation = Operation(name, self.build, partial(refuse_operands, self))
         self.function = _make_function(self)
 
     def build(self, arguments, static):
         """Call the body with nodes and static arguments in the declared order."""
+        check_arguments(self, arguments, static)
         arguments, static = iter(arguments), iter(static)
         given: list[Any] = []
         keywords: dict[str, Any] = {}

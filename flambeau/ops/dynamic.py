@@ -107,7 +107,10 @@ def unique_consecutive(input, return_inverse: bool = False, return_counts: bool 
 def bincount(input, weights=None, minlength: int = 0):
     """How often each whole number occurs, or the sum of its weights."""
     array = _array(input)
-    if input.dtype.category > 1 or array.ndim != 1 or (array.size and array.min() < 0):
+    if input.dtype.category > 1:
+        raise NotImplementedError(f'"bincount_cpu" not implemented for '
+                                  f"'{input.dtype.legacy_name}'")
+    if array.ndim != 1 or (array.size and array.min() < 0):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     if weights is None:
         return _tensor(np.bincount(array, minlength=minlength), dtypes.int64)
@@ -117,8 +120,12 @@ def bincount(input, weights=None, minlength: int = 0):
 
 def histc(input, bins: int = 100, min: float = 0, max: float = 0, *, out=None):
     """Counts of elements in equal bins between min and max (of the data if both are 0)."""
+    if bins <= 0:
+        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     array = _array(input).reshape(-1)
     low, high = float(min), float(max)
+    if low > high:
+        raise RuntimeError("torch.histc: max must be larger than min")
     if low == high == 0 and array.size:
         low, high = float(array.min()), float(array.max())
     if low == high:

@@ -17,11 +17,6 @@ def wrap_index(index: Node, extent: int) -> Node:
     return p.where(negative, p.add(index, full_like(index, extent)), index)
 
 
-def _check_index_type(index: Node, name: str) -> None:
-    if index.dtype not in (dtypes.int64, dtypes.int32):
-        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
-
-
 # ---- x[i, j, …] with index tensors --------------------------------------------------------------
 
 
@@ -45,22 +40,21 @@ def _linear(input: Node, order, first, indices) -> tuple[Node, int]:
         raise IndexError("shape mismatch: indexing tensors could not be broadcast together with "
                          f"shapes {shapes}") from None
     total: Node | None = None
+    wrong: Node | None = None
     size = 1
     for index, extent in zip(indices, extents):
-        index = _checked(index, extent)
+        index = wrap_index(index, extent)
+        outside = p.bitwise_or(p.lt(index, full_like(index, 0)), p.ge(index, full_like(index,
+                                                                                       extent)))
+        wrong = outside if wrong is None else p.bitwise_or(wrong, outside)
         size *= extent
         if total is None:
             total = index
         else:
             total = p.add(p.mul(total, full_like(total, extent)), index)
-    assert total is not None
-    return total, size
-
-
-def _checked(index: Node, extent: int) -> Node:
-    """Wrapped, with an impossible value where out of range so that taking raises."""
-    index = wrap_index(index, extent)
-    return index
+    assert total is not None and wrong is not None
+    # the sum may lie within all elements though one of its terms does not: no element then
+    return p.where(wrong, full_like(total, -1), total), size
 
 
 @operation("_index", namespace="_private")
@@ -82,7 +76,11 @@ def index_write(input: Tensor, values: Tensor | Number, indices: Tensors,
     """input with values written at index tensors."""
     x, order, first = _split_index(input, positions, indices)
     n = len(positions)
-    index, size = _linear(input, order, first, indices)
+    if n == 1:
+        size = input.shape[positions[0]]
+        index = wrap_index(indices[0], size)
+    else:
+        index, size = _linear(input, order, first, indices)
     flat = p.reshape(x, shape=x.shape[:first] + (size,) + x.shape[first + n:])
     shape = flat.shape[:first] + index.shape + flat.shape[first + 1:]
     values = node_of(values, input.dtype)
@@ -112,31 +110,28 @@ def index_write(input: Tensor, values: Tensor | Number, indices: Tensors,
 @operation(out=True)
 def index_select(input: Tensor, dim: int, index: Tensor):
     """The positions `index` of dimension `dim`."""
-    _check_index_type(index, "index_select")
+    if index.dtype not in (dtypes.int64, dtypes.int32):
+        raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
     if index.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
     index = cast(index, dtypes.int64)
     if input.ndim == 0:
-        return p.reshape(p.take(p.reshape(input, shape=(1,)), index, dim=0, message=""), shape=())
+        return p.reshape(p.take(p.reshape(input, shape=(1,)), index, dim=0, message="select"),
+                         shape=())
     if index.ndim == 0:
         index = p.reshape(index, shape=(1,))
-    return p.take(input, index, dim=normalise_dim(dim, input.ndim), message="")
+    return p.take(input, index, dim=normalise_dim(dim, input.ndim), message="select")
 
 
-def _along(input: Node, dim: int, index: Node, source, mode: str, name: str) -> Node:
-    _check_index_type(index, name)
+def _along(input: Node, dim: int, index: Node, source, mode: str, message: str) -> Node:
     index = cast(index, dtypes.int64)
     if index.ndim == 0:
         index = p.reshape(index, shape=(1,))
     flat = input if input.ndim else p.reshape(input, shape=(1,))
     dim = normalise_dim(dim, flat.ndim)
     shape = flat.shape[:dim] + index.shape + flat.shape[dim + 1:]
-    if isinstance(source, Node) and source.ndim and source.shape != shape and source.op not in (
-            "scalar", "constant"):
-        raise RuntimeError(f"{name}(): Source/destination tensor must have same slice shapes. "
-                           f"Expected {list(shape)}, received {list(source.shape)}")
-    out = p.put(flat, index, expand_to(node_of(source, input.dtype), shape), dim=dim, message="",
-                mode=mode)
+    out = p.put(flat, index, expand_to(node_of(source, input.dtype), shape), dim=dim,
+                message=message, mode=mode)
     return out if input.ndim else p.reshape(out, shape=())
 
 
@@ -146,12 +141,40 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *,
     """input with alpha * source added at the positions `index` of dim."""
     if alpha is not None and alpha != 1:
         source = p.mul(source, expand_to(node_of(alpha, source.dtype), source.shape))
-    return _along(input, dim, index, source, "add", "index_add")
+    if index.dtype not in (dtypes.int64, dtypes.int32):
+        raise RuntimeError("index_add_(): Expected dtype int32/int64 for index but got: "
+                           f"{index.dtype.legacy_name}")
+    if input.ndim and source.ndim:
+        axis = normalise_dim(dim, input.ndim)
+        if source.ndim != input.ndim or any(
+                a != b for d, (a, b) in enumerate(zip(input.shape, source.shape)) if d != axis):
+            raise RuntimeError("source tensor shape must match self tensor shape, excluding the "
+                               f"specified dimension. Got self.shape = {list(input.shape)} "
+                               f"source.shape = {list(source.shape)}")
+        if index.numel != source.shape[axis]:
+            raise RuntimeError(f"index_add_(): Number of indices ({index.numel}) should be equal "
+                               f"to source.size(dim): ({source.shape[axis]}), for dim: {dim}")
+    # PyTorch has a kernel of its own for vectors
+    return _along(input, dim, index, source, "add", "select" if input.ndim < 2 else "along")
 
 
 @operation(inplace=True, out=True)
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor):
     """input with source written at the positions `index` of dim."""
+    if index.dtype is not dtypes.int64:
+        raise RuntimeError("index_copy_(): Expected a long tensor for index, but got "
+                           f"{index.dtype.legacy_name}")
+    if input.ndim and source.ndim:
+        axis = normalise_dim(dim, input.ndim)
+        slices = [s.shape[:axis] + s.shape[axis + 1:] for s in (input, source)]
+        if slices[0] != slices[1]:
+            mine, its = (" ".join(str(e) for e in shape) for shape in slices)
+            raise RuntimeError("index_copy_(): Source/destination tensor must have same slice "
+                               f"shapes. Destination slice shape: {mine} at dimension {axis} and "
+                               f"source slice shape: {its} at dimension {axis}.")
+        if index.numel != source.shape[axis]:
+            raise IndexError(f"index_copy_(): Number of indices ({index.numel}) should be equal "
+                             f"to source.size(dim) ({source.shape[axis]})")
     return _along(input, dim, index, source, "set", "index_copy")
 
 
@@ -165,8 +188,10 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number):
     if value.dtype.category > input.dtype.category:
         raise RuntimeError(f"value cannot be converted to type {input.dtype.name} without "
                            "overflow")
+    if index.dtype is not dtypes.int64:
+        raise IndexError("index_fill_(): Expected dtype int64 for index.")
     hit = _along(full(input.shape, False, dtypes.bool_), dim, index,
-                 full((), True, dtypes.bool_), "set", "index_fill")
+                 full((), True, dtypes.bool_), "set", "")
     return p.where(hit, expand_to(cast(value, input.dtype), input.shape), input)
 
 
@@ -177,7 +202,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
         raise NotImplementedError("gather: sparse_grad=True is not supported: there are no sparse "
                                   "gradients")
     if index.dtype not in (dtypes.int64, dtypes.int32) and index.numel:
-        raise RuntimeError("gather(): Expected dtype int64 for index")
+        raise RuntimeError("gather(): Expected dtype int32/int64 for index")
     index = cast(index, dtypes.int64)
     if index.numel == 0:      # still a function of the input, so that its gradient is 0
         total = p.reduce_sum(input, dims=tuple(range(input.ndim)))
@@ -185,7 +210,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     if input.ndim == 0 or index.ndim == 0:
         flat = input if input.ndim else p.reshape(input, shape=(1,))
         place = index if index.ndim else p.reshape(index, shape=(1,))
-        return p.reshape(p.gather(flat, place, dim=0, message=""), shape=index.shape)
+        return p.reshape(p.gather(flat, place, dim=0, message="along"), shape=index.shape)
     dim = normalise_dim(dim, input.ndim)
     if index.ndim != input.ndim:
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
@@ -194,12 +219,12 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
             raise RuntimeError(f"Size does not match at dimension {d} expected index "
                                f"{list(index.shape)} to be no larger than self "
                                f"{list(input.shape)} apart from dimension {dim}")
-    return p.gather(input, index, dim=dim, message="")
+    return p.gather(input, index, dim=dim, message="along")
 
 
 def scatter_node(input: Node, dim: int, index: Node, source, mode: str) -> Node:
     if index.dtype not in (dtypes.int64, dtypes.int32):
-        raise RuntimeError("scatter(): Expected dtype int64 for index")
+        raise RuntimeError("scatter(): Expected dtype int32/int64 for index")
     index = cast(index, dtypes.int64)
     shape = input.shape
     if input.ndim == 0:
@@ -212,17 +237,22 @@ def scatter_node(input: Node, dim: int, index: Node, source, mode: str) -> Node:
     if index.ndim != input.ndim:
         raise RuntimeError("Index tensor must have the same number of dimensions as self tensor")
     source = node_of(source)
+    outside = (f"Expected index {list(index.shape)} to be no larger than self "
+               f"{list(input.shape)} apart from dimension {dim}")
+    if source.ndim:
+        outside += f" and to be no larger size than src {list(source.shape)}"
+    if any(i > e for d, (i, e) in enumerate(zip(index.shape, input.shape)) if d != dim):
+        raise RuntimeError(outside)
     if source.ndim == 0:
         values = expand_to(cast(source, input.dtype), index.shape)
     else:
         if source.dtype is not input.dtype:
             raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
         if any(i > s for i, s in zip(index.shape, source.shape)):
-            raise RuntimeError(f"Expected index {list(index.shape)} to be no larger than src "
-                               f"{list(source.shape)} apart from dimension {dim}")
+            raise RuntimeError(outside)
         values = source if source.shape == index.shape else p.slice(
             source, starts=(0,) * source.ndim, stops=index.shape, steps=(1,) * source.ndim)
-    out = p.scatter(input, index, values, dim=dim, mode=mode, message="")
+    out = p.scatter(input, index, values, dim=dim, mode=mode, message="along")
     return p.reshape(out, shape=shape) if out.shape != shape else out
 
 
@@ -276,8 +306,11 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
 @operation(out=True)
 def take(input: Tensor, index: Tensor):
     """Elements of the flattened input."""
+    if index.dtype is not dtypes.int64:
+        raise RuntimeError("take(): Expected a long tensor for index, but got "
+                           f"{index.dtype.legacy_name}")
     flat = p.reshape(input, shape=(input.numel,))
-    return p.take(flat, wrap_index(index, input.numel), dim=0, message="")
+    return p.take(flat, wrap_index(index, input.numel), dim=0, message="take")
 
 
 @operation(out=True)

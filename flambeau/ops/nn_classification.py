@@ -25,7 +25,7 @@ def _check_indices(input, target) -> None:
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported: received "
                            f"a target of shape {list(target.shape)} for scores of shape "
                            f"{list(input.shape)}; try target.squeeze() or target.argmax(1)")
-    if target.dtype.category != 1:
+    if target.dtype not in (dtypes.int64, dtypes.uint8):
         name = target.dtype.legacy_name
         raise RuntimeError(f"expected target dtype to be Long or Byte, but got {name}: class "
                            "indices are integers; use target.long()")
@@ -113,7 +113,8 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None,
     """
     reduce_loss(full((), 0, dtypes.float32), reduction)
     if input.ndim == 0:
-        raise RuntimeError("expected scores of at least one dimension, received a scalar")
+        raise RuntimeError("Expected floating point type for target with class probabilities, got "
+                           f"{target.dtype.legacy_name}: scores have at least one dimension")
     dim = _class_dim(input)
     classes = input.shape[dim]
     probabilities = target.shape == input.shape
@@ -212,7 +213,10 @@ def _multi_margin(input, target, power, margin, weight, reduction):
         raise RuntimeError(f"expected scalar type Long but found {target.dtype.legacy_name}: "
                            "class indices are integers; use target.long()")
     if target.numel != n or target.ndim > 1:
-        raise RuntimeError(f"inconsistent target size, expected {n} but got {list(target.shape)}")
+        raise RuntimeError(
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
+            f"samples (batch size). Expected target size [{n}], but got {list(target.shape)}. "
+            f"Input has shape {list(input.shape)}.")
     if weight is not None and weight.shape != (classes,):
         raise RuntimeError(f"inconsistent weight size, expected {classes} but got "
                            f"{list(weight.shape)}")

@@ -138,6 +138,10 @@ def _convolution(input, weight, bias, stride, padding, dilation, groups, dims, n
         raise RuntimeError(f"Given groups={groups}, expected weight to be divisible by {groups} at "
                            f"dimension 0, but got weight of size [{list(weight.shape)}] instead")
     _check_bias(weight, bias, weight.shape[0])
+    if bias is not None and bias.dtype is not input.dtype:
+        raise RuntimeError(f"Input type ({input.dtype.cpp_name}) and bias type "
+                           f"({bias.dtype.cpp_name}) should be the same: convert one of them with "
+                           ".to(dtype)")
     check_same_dtype(input, weight, bias)
     stride, dilation = _options(dims, stride=stride, dilation=dilation)
     size = weight.shape[2:]

@@ -82,7 +82,7 @@ def embedding_bag(weight: Tensor, input: Tensor, offsets: Tensor | None, bags: i
         begun = p.ge(iota(grid, 0), expand_to(p.reshape(starts, shape=(1, bags)), grid))
         bag = p.sub(p.reduce_sum(cast(begun, dtypes.int64), dims=(1,)),
                     full((places,), 1, dtypes.int64))
-    rows = p.take(weight, index, dim=0, message="embedding")
+    rows = p.take(weight, index, dim=0, message="maximum of bag" if mode == "max" else "bag")
     if scale_grad_by_freq:
         rows = _scaled_by_frequency(rows, index, weight.shape[0])
     counted = full((places,), 1, rows.dtype)

@@ -92,6 +92,11 @@ def tensordot(a, b, dims=2, out=None):
     if isinstance(dims, int):
         dims_a = tuple(range(a.ndim - dims, a.ndim))
         dims_b = tuple(range(dims))
+        for place, (da, db) in enumerate(zip(dims_a, dims_b)):
+            if a.shape[da] != b.shape[db] and 1 not in (a.shape[da], b.shape[db]):
+                raise RuntimeError("contracted dimensions need to match, but first has size "
+                                   f"{a.shape[da]} in dim {place - dims} and second has size "
+                                   f"{b.shape[db]} in dim {db}")
     else:
         dims_a, dims_b = (tuple(d) if isinstance(d, (list, tuple)) else (d,) for d in dims)
     found = DECLARED["_private._tensordot"].function(a, b, dims_a, dims_b)
@@ -105,6 +110,10 @@ def meshgrid(*tensors, indexing=None):
     """Coordinate grids of 1-d tensors; indexing "ij" or "xy"."""
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
+    for t in tensors:
+        if t.ndim > 1:
+            raise RuntimeError("torch.meshgrid: Expected 0D or 1D tensor in the tensor list but "
+                               f"got: one of shape {list(t.shape)}")
     if indexing not in (None, "ij", "xy"):
         raise RuntimeError('torch.meshgrid: indexing must be one of "xy" or "ij", but received: '
                            + str(indexing))

@@ -20,7 +20,7 @@ from .build import (
     to_float,
     where,
 )
-from .declare import operation
+from .declare import DECLARED, operation
 
 __all__: list[str] = []
 
@@ -223,6 +223,12 @@ def conj(input: Tensor):
 @operation("complex", method=False)
 def complex_(real: Tensor, imag: Tensor):
     """Complex numbers of their real and imaginary parts."""
+    if any(n.dtype.category != 2 or n.dtype is dtypes.bfloat16 for n in (real, imag)):
+        raise RuntimeError("Expected both inputs to be Half, Float or Double tensors but got "
+                           f"{real.dtype.legacy_name} and {imag.dtype.legacy_name}")
+    if real.dtype is not imag.dtype:
+        raise RuntimeError(f"Expected object of scalar type {real.dtype.legacy_name} but got "
+                           f"scalar type {imag.dtype.legacy_name} for second argument")
     return p.complex(*broadcast(real, imag))
 
 
@@ -391,6 +397,18 @@ def pow_(input: Tensor | Number, exponent: Tensor | Number):
     return p.pow(a, b)
 
 
+def _refuse_negative_power(declaration, given, static) -> None:
+    """Whole numbers have no negative whole powers; called before a power is recorded."""
+    base, exponent = given
+    if exponent.__class__ is int and exponent < 0 and getattr(base, "dtype",
+                                                              dtypes.float32).category < 2:
+        raise RuntimeError("Integers to negative integer powers are not allowed. Use a "
+                           "floating-point base, as in x.float() ** -1.")
+
+
+DECLARED["pow"].at_once = _refuse_negative_power
+
+
 @operation("_pow_static", namespace="_private")
 def pow_static(input: Tensor, exponent: int):
     """input to a small whole power, by multiplication."""
@@ -419,13 +437,15 @@ def _declare_binary(name, primitive_name, description, aliases=(), floating=Fals
                     inplace=True):
     primitive = getattr(p, primitive_name)
 
-    def body(input: Tensor, other: Tensor | Number):
+    def body(input: Tensor, other: Tensor):
         kind = result_dtype(input, other)
         if floating and kind.category < 2:
             kind = default_dtype()
         return primitive(*operands(input, other, dtype=kind))
 
     body.__name__, body.__doc__ = name, description
+    # copysign takes numbers; of the others PyTorch wants tensors
+    body.__annotations__["other"] = "Tensor | Number" if name == "copysign" else "Tensor"
     globals()[name] = operation(name, inplace=inplace, out=True, aliases=aliases)(body)
 
 
@@ -435,12 +455,7 @@ for _row in (
         ("atan2", "atan2", "The angle of the point (other, input).", ("arctan2",), True),
         ("hypot", "hypot", "sqrt(input**2 + other**2)."),
         ("copysign", "copysign", "input with the sign of other.", (), True),
-        ("nextafter", "nextafter", "The next number from input towards other."),
-        ("bitwise_and", "bitwise_and", "The bits set in both."),
-        ("bitwise_or", "bitwise_or", "The bits set in either."),
-        ("bitwise_xor", "bitwise_xor", "The bits set in one of the two."),
-        ("bitwise_left_shift", "shift_left", "input * 2**other."),
-        ("bitwise_right_shift", "shift_right", "input / 2**other, rounded down.")):
+        ("nextafter", "nextafter", "The next number from input towards other.")):
     _declare_binary(*_row)
 
 
@@ -460,12 +475,6 @@ def fmin(input: Tensor, other: Tensor | Number):
     if a.dtype.category < 2:
         return p.minimum(a, b)
     return p.where(p.isnan(a), b, p.where(p.isnan(b), a, p.minimum(a, b)))
-
-
-@operation(inplace=True, out=True)
-def bitwise_not(input: Tensor):
-    """All bits inverted."""
-    return p.logical_not(input) if input.dtype is dtypes.bool_ else p.bitwise_not(input)
 
 
 # ---- comparisons and logic ----------------------------------------------------------------------
@@ -518,6 +527,10 @@ def logical_not(input: Tensor):
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8,
             equal_nan: bool = False):
     """|input - other| <= atol + rtol * |other|."""
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if tolerance < 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got "
+                               f"{tolerance:g}")
     if input.dtype is not other.dtype:
         raise RuntimeError(f"{input.dtype.legacy_name} did not match {other.dtype.legacy_name}")
     a, b = broadcast(input, other)
@@ -544,6 +557,8 @@ def where_op(condition: Tensor, input: Tensor | Number, other: Tensor | Number):
     if condition.dtype is not dtypes.bool_:
         raise RuntimeError("where expected condition to be a boolean tensor, but got a tensor with "
                            f"dtype {condition.dtype.legacy_name}")
+    shape = broadcast_shapes(condition.shape, other.shape)     # in the order of PyTorch's errors
+    broadcast_shapes(shape, input.shape)
     return where(condition, input, other)
 
 
@@ -586,6 +601,10 @@ def clamp_max(input: Tensor, max: Tensor | Number):
 @operation(inplace=True, out=True)
 def lerp(input: Tensor, end: Tensor, weight: Tensor | Number):
     """input + weight * (end - input)."""
+    for word, node in (("end", end), ("weight", weight)):
+        if node.dtype is not input.dtype and node.op != "scalar":
+            raise RuntimeError(f"expected dtype {input.dtype.cpp_name} for `{word}` but got dtype "
+                               f"{node.dtype.cpp_name}")
     a, b, w = operands(input, end, weight, dtype=input.dtype)
     return p.add(a, p.mul(w, p.sub(b, a)))
 
@@ -641,8 +660,12 @@ def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number):
     """input with the elements where mask holds set to value."""
     if mask.dtype is not dtypes.bool_:
         raise RuntimeError("masked_fill_ only supports boolean masks, but got mask with dtype "
-                           f"{mask.dtype}")
-    shape = broadcast_shapes(input.shape, mask.shape)
+                           f"{mask.dtype.cpp_name}")
+    value = node_of(value)
+    if value.ndim:
+        raise RuntimeError("masked_fill_ only supports a 0-dimensional value tensor, but got "
+                           f"tensor with {value.ndim} dimension(s).")
+    shape = broadcast_shapes(mask.shape, input.shape)
     return p.where(expand_to(mask, shape), expand_to(node_of(value, input.dtype), shape),
                    expand_to(input, shape))
 

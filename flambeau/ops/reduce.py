@@ -211,7 +211,7 @@ def _check_not_empty(input: Node, dim, name: str) -> None:
     dims = normalise_dims(dim, input.ndim)
     if any(input.shape[d] == 0 for d in dims):
         if dim is None:
-            raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel()"
+            raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel()"
                                " == 0. Specify the reduction dim with the 'dim' argument.")
         raise IndexError(f"{name}(): Expected reduction dim {dims[0]} to have non-zero size.")
 
@@ -359,8 +359,10 @@ def rank_along(name: str, input: Node, rank: int, dim: int, keepdim: bool):
     if input.ndim == 0:
         return Extremes[name](sort_node(input, 0, False))
     dim = normalise_dim(dim, input.ndim)
+    if input.shape[dim] == 0:
+        raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
     if not 0 <= rank < input.shape[dim]:
-        raise RuntimeError("selected number k out of range for dimension " + str(dim))
+        raise RuntimeError(f"{name}(): selected number k out of range for dimension {dim}")
     index = slice_dim(p.argsort(input, dim=dim, descending=False), dim, rank, rank + 1)
     values = pick(input, index, dim)
     if not keepdim:
@@ -449,7 +451,7 @@ def log_softmax(input: Tensor, dim: int, dtype: dtype = None):
 def _floating(input: Node, dtype, name: str) -> Node:
     x = input if dtype is None else cast(input, dtype)
     if x.dtype.category < 2:
-        raise RuntimeError(f'"{name}_lastdim_kernel_impl" not implemented for '
+        raise NotImplementedError(f'"{name}_lastdim_kernel_impl" not implemented for '
                            f"'{x.dtype.legacy_name}'")
     return x
 

@@ -106,6 +106,10 @@ def repeat(input: Tensor, repeats: Ints):
 
 def repeat_node(input: Node, repeats) -> Node:
     shape = (1,) * (len(repeats) - input.ndim) + input.shape
+    for extent in (r * e for r, e in zip(repeats, shape)):
+        if extent < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {extent}: "
+                               f"{[r * e for r, e in zip(repeats, shape)]}")
     paired = tuple(e for pair in zip((1,) * len(shape), shape) for e in pair)
     wide = tuple(e for pair in zip(repeats, shape) for e in pair)
     x = expand_to(p.reshape(input, shape=paired), wide)
@@ -121,6 +125,8 @@ def tile(input: Tensor, dims: Ints):
 @operation("_repeat_interleave", namespace="_private")
 def repeat_interleave(input: Tensor, repeats: int, dim: int = None):
     """Each element repeated."""
+    if repeats < 0:
+        raise RuntimeError(f"Repeats must be non-negative, received {repeats}")
     if dim is None:
         input, dim = p.reshape(input, shape=(input.numel,)), 0
     dim = normalise_dim(dim, input.ndim)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..graph.ir import Node, full, p
 from ..graph.primitives.movement import slice_dim
 from ..record.trace import Operation
-from .build import expand_to, normalise_dim, normalise_dims
+from .build import expanded, normalise_dim, normalise_dims
 from .declare import operation
 
 __all__ = ["infer_shape", "write_view"]
@@ -20,9 +20,10 @@ def infer_shape(shape, numel: int) -> tuple[int, ...]:
     known, unknown = 1, [d for d, e in enumerate(shape) if e == -1]
     if len(unknown) > 1:
         raise RuntimeError("only one dimension can be inferred")
-    for extent in shape:
+    for d, extent in enumerate(shape):
         if extent < -1:
-            raise RuntimeError(f"invalid shape dimension {extent}")
+            raise RuntimeError(f"invalid shape dimension {extent} at index {d} of shape "
+                               f"{list(shape)}")
         if extent != -1:
             known *= extent
     if unknown:
@@ -183,32 +184,13 @@ def adjoint(input: Tensor):
 @operation(view=True)
 def expand(input: Tensor, size: Ints):
     """Extents of 1 repeated without copying; -1 keeps an extent."""
-    extra = len(size) - input.ndim
-    if extra < 0:
-        raise RuntimeError(f"expand({input.dtype}{list(input.shape)}, size={list(size)}): the "
-                           f"number of sizes provided ({len(size)}) must be greater or equal to "
-                           f"the number of dimensions in the tensor ({input.ndim})")
-    shape = []
-    for d, extent in enumerate(size):
-        old = input.shape[d - extra] if d >= extra else None
-        if extent == -1:
-            if old is None:
-                raise RuntimeError(f"expand({input.dtype}{list(input.shape)}, size={list(size)}): "
-                                   "The expanded size of the tensor (-1) isn't allowed in a "
-                                   f"leading, non-existing dimension {d}")
-            extent = old
-        elif old is not None and old not in (1, extent):
-            raise RuntimeError(f"The expanded size of the tensor ({extent}) must match the "
-                               f"existing size ({old}) at non-singleton dimension {d}.  Target "
-                               f"sizes: {list(size)}.  Tensor sizes: {list(input.shape)}")
-        shape.append(extent)
-    return expand_to(input, tuple(shape))
+    return expanded(input, size)
 
 
 @operation(view=True)
 def broadcast_to(input: Tensor, size: tuple):
     """`input` repeated to `size` by broadcasting."""
-    return expand_to(input, tuple(size))
+    return expanded(input, size)
 
 
 # ---- selecting ----------------------------------------------------------------------------------
@@ -246,6 +228,9 @@ def narrow(input: Tensor, dim: int, start: int, length: int):
 def slices(input: Node, spec) -> Node:
     """Basic indexing by a tuple of ints, slices as (start, stop, step), None and Ellipsis."""
     used = sum(1 for s in spec if s is not None and s is not Ellipsis)
+    if used and not input.ndim:
+        raise IndexError("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
+                         "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number")
     if used > input.ndim:
         raise IndexError(f"too many indices for tensor of dimension {input.ndim}")
     starts, stops, steps, shape = [], [], [], []
@@ -375,12 +360,18 @@ def split(tensor: Tensor, split_size_or_sections: tuple, dim: int = 0):
     extent = tensor.shape[normalise_dim(dim, tensor.ndim)]
     sizes = split_size_or_sections
     if isinstance(sizes, int):
-        if sizes < 0 or (sizes == 0 and extent):
+        if sizes < 0:
             raise RuntimeError(f"split expects split_size be non-negative, but got split_size="
                                f"{sizes}")
+        if sizes == 0 and extent:
+            raise RuntimeError("split_size can only be 0 if dimension size is 0, but got dimension "
+                               f"size of {extent}")
         if extent == 0:
             return sections(tensor, (0,), dim)
         sizes = [min(sizes, extent - begin) for begin in range(0, extent, sizes)]
+    elif any(size < 0 for size in sizes):
+        raise RuntimeError("split_with_sizes expects split_sizes have only non-negative entries, "
+                           f"but got split_sizes={list(sizes)}")
     elif sum(sizes) != extent:
         raise RuntimeError(f"split_with_sizes expects split_sizes to sum exactly to {extent} "
                            f"(input tensor's size at dimension {dim}), but got split_sizes="

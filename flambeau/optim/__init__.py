@@ -21,3 +21,7 @@ from .sparse_adam import SparseAdam
 __all__ = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon",
            "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "SGD", "SparseAdam", "lr_scheduler",
            "optimizer", "swa_utils"]
+
+from .._missing import raise_missing
+
+__getattr__ = raise_missing(__name__)

@@ -23,3 +23,7 @@ __all__ = ["ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnneali
 
 class _LRScheduler(LRScheduler):
     """The name of the base class before PyTorch 2.0; older programs derive from it."""
+
+from .._missing import raise_missing  # noqa: E402
+
+__getattr__ = raise_missing(__name__)

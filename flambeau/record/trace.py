@@ -29,11 +29,12 @@ TRIE_LIMIT = 60_000             # known steps (about 2 kB each) after which all 
 class Operation:
     """What the trie knows of a declared operation: a name and a body over nodes."""
 
-    __slots__ = ("name", "build")
+    __slots__ = ("name", "build", "refusal")
 
-    def __init__(self, name: str, build):
+    def __init__(self, name: str, build, refusal=None):
         self.name = name
         self.build = build          # build(operands: list of Node, number nodes, None; static)
+        self.refusal = refusal      # (place, operands, static) -> TypeError for an operand
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
@@ -317,9 +318,9 @@ def record(operation: Operation, operands: tuple, static) -> tuple[Step, list[Va
                     x = plain_number(x)
                 except TypeError as error:
                     del scalars[numbers:]
-                    position = len(key) - 2
-                    raise TypeError(f"{operation.name}(): argument (position {position}) "
-                                    f"{error}") from None
+                    if operation.refusal is None:
+                        raise TypeError(f"{operation.name}(): an operand {error}") from None
+                    raise operation.refusal(len(key) - 3, operands, static) from None
             scalars.append(x)
             key.append(type(x))
             continue

@@ -10,9 +10,8 @@ import pkgutil
 def __getattr__(name):
     if not name.startswith("__") and name in __dir__():
         return importlib.import_module(f".{name}", __name__)
-    raise AttributeError(
-        f"module 'torch.utils' has no attribute '{name}'; there are {', '.join(__dir__())}"
-    )
+    from .._missing import missing
+    raise missing("torch.utils", name, __dir__())
 
 
 def __dir__():

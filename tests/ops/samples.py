@@ -135,6 +135,7 @@ sample("_private._pow_static", *[call(f(4), n) for n in (1, 2, 3)])
 sample("bitwise_and bitwise_or bitwise_xor", call(whole(99, 3, 4), whole(99, 4)),
        call(flags(4), flags(4)), call(whole(99, 4), 7))
 sample("bitwise_left_shift bitwise_right_shift", call(whole(99, 3, 4), whole(5, 3, 4)))
+sample("gcd lcm", call(whole(99, 3, 4), whole(99, 4)))
 sample("logical_and logical_or logical_xor", call(flags(3, 4), flags(4)),
        call(whole(2, 4), f(4)))
 sample("isclose", call(f(4), f(4)), call(f(2, 1), f(3), rtol=0.5, atol=1.0))

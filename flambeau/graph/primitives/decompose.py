@@ -96,8 +96,28 @@ def _inverse(static, a):
     try:
         return np.linalg.inv(a)
     except np.linalg.LinAlgError:
-        raise _error("linalg.inv: The diagonal element 1 is zero, the inversion could not be "
-                     "completed because the input matrix is singular.") from None
+        raise _singular(a) from None
+
+
+def _zero_pivot(matrix) -> int:
+    """The first zero on the diagonal after elimination with row exchanges, from 1; or 0."""
+    rest = np.array(matrix)
+    for k in range(len(rest)):
+        row = k + int(np.argmax(np.abs(rest[k:, k])))
+        if rest[row, k] == 0:
+            return k + 1
+        rest[[k, row]] = rest[[row, k]]
+        rest[k + 1:] -= np.outer(rest[k + 1:, k] / rest[k, k], rest[k])
+    return 0
+
+
+def _singular(a) -> Exception:
+    """The error for the first matrix of `a` without an inverse."""
+    pivots = [_zero_pivot(matrix) for matrix in a.reshape((-1,) + a.shape[-2:])]
+    place, pivot = next(((i, k) for i, k in enumerate(pivots) if k), (0, 0))
+    batch = f"(Batch element {place}): " if a.ndim > 2 else ""
+    return _error(f"linalg.inv: {batch}The diagonal element {pivot} is zero, the inversion could "
+                  "not be completed because the input matrix is singular.")
 
 
 def _error(message: str) -> Exception:
@@ -121,7 +141,7 @@ def _solve(static, a, b):
     try:
         return np.linalg.solve(a, b)
     except np.linalg.LinAlgError:
-        raise _error("linalg.solve: The solver failed because the input matrix is "
+        raise _error("torch.linalg.solve: The solver failed because the input matrix is "
                      "singular.") from None
 
 
@@ -250,13 +270,28 @@ def _cholesky_vjp(node, g):
     return (_scaled(adjoint(solve(adjoint(node), adjoint(left))), 0.5),)
 
 
+def _not_positive(a):
+    """The error for the first matrix of `a` without a Cholesky factor, and its first bad minor."""
+    matrices = a.reshape((-1,) + a.shape[-2:])
+    for place, matrix in enumerate(matrices):
+        for order in range(1, len(matrix) + 1):
+            try:
+                np.linalg.cholesky(matrix[:order, :order])
+            except np.linalg.LinAlgError:
+                batch = f"(Batch element {place}): " if a.ndim > 2 else ""
+                return _error(f"linalg.cholesky: {batch}The factorization could not be completed "
+                              "because the input is not positive-definite (the leading minor of "
+                              f"order {order} is not positive-definite).")
+    return _error("linalg.cholesky: The factorization could not be completed because the input is "
+                  "not positive-definite.")
+
+
 @external("cholesky", _cholesky_vjp)
 def _cholesky(static, a):
     try:
         return np.linalg.cholesky(a)
     except np.linalg.LinAlgError:
-        raise _error("linalg.cholesky: The factorization could not be completed because the input "
-                     "is not positive-definite.") from None
+        raise _not_positive(a) from None
 
 
 def qr(a: Node, complete: bool) -> tuple[Node, Node]:

@@ -12,18 +12,34 @@ from ..ir import full_like, p, primitive
 __all__: list[str] = []
 
 
+_OUTSIDE = "index {bad} is out of bounds for dimension {dim} with size {extent}"
+# attribute "message" -> the exception and its text: PyTorch's operations differ in them
+_OUT_OF_RANGE = {
+    "": (IndexError, _OUTSIDE),
+    "along": (RuntimeError, _OUTSIDE),
+    "index_copy": (IndexError, f"index_copy_(): {_OUTSIDE}"),
+    "embedding": (IndexError, "index out of range in self: index {bad} in a table of {extent} "
+                              "rows"),
+    "select": (IndexError, "index out of range in self: index {bad} for dimension {dim} with size "
+                           "{extent}"),
+    "take": (IndexError, "out of range: tried to access index {wrapped} on a tensor of {extent} "
+                         "elements."),
+    "target": (IndexError, "Target {bad} is out of bounds: there are {extent} classes"),
+    "bag": (RuntimeError, "Index {place} of input takes value {bad} which is not in the valid "
+                          "range [0, {extent})"),
+    "maximum of bag": (RuntimeError, "embedding_bag: Expected idx >= 0 && idx < num_embeddings but "
+                                     "found idx to be {bad}"),
+}
+
+
 def _check_range(node, index, extent):
     if index.size and (index.min() < 0 or index.max() >= extent):
         bad = index[(index < 0) | (index >= extent)].flat[0]
         where = f" (line {node.site[1]} of {node.site[0]})" if node.site else ""
-        if node.attrs.get("message") == "embedding":
-            raise IndexError(f"index out of range in self: index {int(bad)} in a table of "
-                             f"{extent} rows{where}")
-        if node.attrs.get("message") == "target":
-            raise IndexError(f"Target {int(bad)} is out of bounds: there are {extent} "
-                             f"classes{where}")
-        raise IndexError(f"index {int(bad)} is out of bounds for dimension "
-                         f"{node.attrs['dim']} with size {extent}{where}")
+        kind, text = _OUT_OF_RANGE[node.attrs.get("message", "")]
+        raise kind(text.format(bad=int(bad), extent=extent, dim=node.attrs["dim"],
+                               place=int(np.flatnonzero(index == bad)[0]),
+                               wrapped=int(bad) - extent if bad < 0 else int(bad)) + where)
 
 
 # ---- take and put: whole slices along one dimension ---------------------------------------------

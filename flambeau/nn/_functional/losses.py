@@ -44,24 +44,35 @@ def nll_loss(
     return classes.nll_loss(input, target, weight, ignore_index, reduction)
 
 
+def _check_tensors(*given) -> None:
+    for x in given:
+        if not isinstance(x, flambeau.Tensor):
+            raise AttributeError(f"'{type(x).__name__}' object has no attribute 'size': expected a "
+                                 "Tensor")
+
+
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """``(input - target)^2``, reduced."""
+    _check_tensors(target, input)
     return ops.mse_loss(input, target, _reduction(size_average, reduce, reduction), weight)
 
 
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """``|input - target|``, reduced."""
+    _check_tensors(target, input)
     return ops.l1_loss(input, target, _reduction(size_average, reduce, reduction), weight)
 
 
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """``0.5 d^2 / beta`` where ``d = |input - target| < beta``, else ``d - 0.5 beta``."""
+    _check_tensors(target, input)
     reduction = _reduction(size_average, reduce, reduction)
     return ops.smooth_l1_loss(input, target, reduction, float(beta))
 
 
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """``0.5 d^2`` where ``d = |input - target| <= delta``, else ``delta (d - 0.5 delta)``."""
+    _check_tensors(target, input)
     return ops.huber_loss(input, target, reduction, float(delta), weight)
 
 
@@ -69,6 +80,7 @@ def binary_cross_entropy(
     input, target, weight=None, size_average=None, reduce=None, reduction="mean"
 ):
     """``-weight (t log x + (1 - t) log(1 - x))`` for probabilities ``x``."""
+    _check_tensors(target, input)
     reduction = _reduction(size_average, reduce, reduction)
     value = input._fetch()
     if value.is_concrete and input.is_floating_point():
@@ -85,6 +97,7 @@ def binary_cross_entropy_with_logits(
     input, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None
 ):
     """Binary cross-entropy of ``sigmoid(input)``; see :class:`flambeau.nn.BCEWithLogitsLoss`."""
+    _check_tensors(target, input)
     reduction = _reduction(size_average, reduce, reduction)
     return ops.binary_cross_entropy_with_logits(input, target, weight, reduction, pos_weight)
 
@@ -290,6 +303,10 @@ def ctc_loss(
             raise RuntimeError(f"{name} must be of size batch_size")
     if any(length < 0 for length in lengths):
         raise RuntimeError("Expected target_lengths to have value at least 0, but got a negative")
+    if targets.ndim == 2 and any(length > targets.shape[1] for length in lengths):
+        raise RuntimeError(f"Expected tensor to have size at least {max(lengths)} at dimension 1, "
+                           f"but got size {targets.shape[1]} for argument #2 'targets' (while "
+                           "checking arguments for ctc_loss_allocate_outputs)")
     if any(length > log_probs.shape[0] for length in inputs):
         raise RuntimeError(
             f"Expected input_lengths to have value at most {log_probs.shape[0]}, but got value "

@@ -25,6 +25,16 @@ def pad(input, pad, mode="constant", value=None):
     >>> torch.nn.functional.pad(torch.ones(2), (1, 2))
     tensor([0., 1., 1., 0., 0.])
     """
+    if not isinstance(input, flambeau.Tensor):
+        raise TypeError("pad(): argument 'input' (position 1) must be Tensor, not "
+                        f"{type(input).__name__}")
+    if not isinstance(pad, (tuple, list)):
+        raise TypeError("pad(): argument 'pad' (position 2) must be tuple of ints, not "
+                        f"{type(pad).__name__}")
+    for place, n in enumerate(pad):
+        if not hasattr(n, "__index__"):
+            raise TypeError("pad(): argument 'pad' (position 2) must be tuple of ints, but found "
+                            f"element of type {type(n).__name__} at pos {place}")
     pad = tuple(int(n) for n in pad)
     if mode == "constant":
         return ops.pad_number(input, pad, 0.0 if value is None else float(value))

@@ -25,3 +25,7 @@ __all__ = [
     "remove_spectral_norm", "remove_weight_norm", "rnn", "skip_init", "spectral_norm",
     "stateless", "vector_to_parameters", "weight_norm",
 ]
+
+from ..._missing import raise_missing
+
+__getattr__ = raise_missing(__name__)

@@ -98,7 +98,7 @@ def clip_grad_norm(
 
 def clip_grad_value_(parameters, clip_value, foreach=None):
     """Cut every element of the gradients to ``[-clip_value, clip_value]``, in place."""
-    gradients = _gradients(_as_list(parameters))
+    gradients, clip_value = _gradients(_as_list(parameters)), float(clip_value)
     if gradients:
         with flambeau.no_grad():
-            _replace(gradients, ops.clamp_all(gradients, float(clip_value)))
+            _replace(gradients, ops.clamp_all(gradients, clip_value))

@@ -45,3 +45,7 @@ __all__ = [
     "get_worker_info",
     "random_split",
 ]
+
+from ..._missing import raise_missing
+
+__getattr__ = raise_missing(__name__)
