@@ -1,22 +1,30 @@
-"""``torch.profiler``: how often programs ran, for how long, and the user's own ranges.
+"""``torch.profiler``: where the time of the user's code goes, by call and by named range.
 
-A profile lists compiled programs rather than single operations: operations of a step run fused.
+Calls are listed by PyTorch's names, though the calls of a step run fused: the time of a kernel is
+shared out among the calls that it computes, as in ``flambeau.explain``. The parts are in
+``flambeau/_profiler``.
 """
 
 from __future__ import annotations
 
 import enum
+import functools
 import json
 import os
+import socket
 import time
+import warnings
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .record.execute import programs
 from .record.trace import flush
 
-__all__ = ["EventAverage", "ProfilerAction", "ProfilerActivity", "profile", "record_function",
-           "schedule", "tensorboard_trace_handler"]
+if TYPE_CHECKING:
+    from ._profiler.averages import EventList, FunctionEvent
+    from ._profiler.watch import Range, Recorder
+
+__all__ = ["ProfilerAction", "ProfilerActivity", "kineto_available", "profile", "record_function",
+           "schedule", "supported_activities", "tensorboard_trace_handler"]
 
 
 class ProfilerActivity(enum.Enum):
@@ -24,7 +32,10 @@ class ProfilerActivity(enum.Enum):
 
     CPU = 0
     XPU = 1
-    CUDA = 2
+    MTIA = 2
+    CUDA = 3
+    HPU = 4
+    PrivateUse1 = 5
 
 
 class ProfilerAction(enum.Enum):
@@ -36,12 +47,49 @@ class ProfilerAction(enum.Enum):
     RECORD_AND_SAVE = 3
 
 
-def schedule(*, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0):
-    """A function of the step: wait, warm up, record `active` steps; again, `repeat` times."""
+_RECORDING = (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE)
+
+
+def supported_activities() -> set[ProfilerActivity]:
+    """What can be profiled: the CPU."""
+    return {ProfilerActivity.CPU}
+
+
+def kineto_available() -> bool:
+    """Whether PyTorch's library for profiling is there: never."""
+    return False
+
+
+def schedule(*, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0,
+             skip_first_wait: int = 0) -> Callable[[int], ProfilerAction]:
+    """A function of the step: wait, warm up, record `active` steps; again, `repeat` times.
+
+    Args:
+        wait, warmup, active: the steps of a cycle that do nothing, that are watched and thrown
+            away, and that are recorded.
+        repeat: how many cycles, 0 for no end.
+        skip_first: steps before the first cycle.
+        skip_first_wait: not 0: the first cycle does not wait.
+
+    >>> import flambeau as torch
+    >>> plan = torch.profiler.schedule(wait=1, warmup=1, active=2, repeat=1)
+    >>> [plan(step).name for step in range(5)]
+    ['NONE', 'WARMUP', 'RECORD', 'RECORD_AND_SAVE', 'NONE']
+    """
+    if wait < 0 or warmup < 0 or active <= 0 or repeat < 0 or skip_first < 0:
+        raise AssertionError(
+            f"Invalid profiler schedule arguments. Got wait={wait} (need >= 0), warmup={warmup} "
+            f"(need >= 0), active={active} (need > 0), repeat={repeat} (need >= 0), "
+            f"skip_first={skip_first} (need >= 0).")
+    length = wait + warmup + active
+
     def action(step: int) -> ProfilerAction:
-        step -= skip_first
-        length = wait + warmup + active
-        if step < 0 or (repeat > 0 and step // length >= repeat):
+        if step < 0:
+            raise AssertionError(f"Step must be non-negative. Got {step}.")
+        if step < skip_first:
+            return ProfilerAction.NONE
+        step -= skip_first - (wait if skip_first_wait else 0)
+        if repeat > 0 and step // length >= repeat:
             return ProfilerAction.NONE
         place = step % length
         if place < wait:
@@ -52,16 +100,24 @@ def schedule(*, wait: int, warmup: int, active: int, repeat: int = 0, skip_first
     return action
 
 
-def tensorboard_trace_handler(dir_name: str, worker_name: str | None = None, use_gzip=False):
-    """A function for `on_trace_ready` that writes a Chrome trace into a folder."""
-    if use_gzip:
-        raise NotImplementedError("tensorboard_trace_handler(use_gzip=True) is not supported")
+def tensorboard_trace_handler(dir_name: str, worker_name: str | None = None,
+                              use_gzip: bool = False, use_python_export: bool = False):
+    """A function for `on_trace_ready` that writes a Chrome trace into a folder.
 
+    Args:
+        dir_name: the folder, made if it is not there.
+        worker_name: how file names begin; the machine's name and the process's number.
+        use_gzip: whether to compress.
+        use_python_export: without effect: there is no other.
+    """
     def handler(prof: profile) -> None:
-        os.makedirs(dir_name, exist_ok=True)
-        name = worker_name or f"worker_{os.getpid()}"
+        try:
+            os.makedirs(dir_name, exist_ok=True)
+        except OSError as error:
+            raise RuntimeError("Can't create directory: " + str(dir_name)) from error
+        name = worker_name or f"{socket.gethostname()}_{os.getpid()}"
         prof.export_chrome_trace(os.path.join(
-            dir_name, f"{name}.{time.time_ns()}.pt.trace.json"))
+            dir_name, f"{name}.{time.time_ns()}.pt.trace.json" + (".gz" if use_gzip else "")))
     return handler
 
 
@@ -69,109 +125,113 @@ _active: list[profile] = []
 
 
 class record_function:
-    """A named range of the user's code, as a context or a decorator."""
+    """A named range of the user's code, as a context or a decorator.
+
+    It runs nothing: calls recorded in it are its own wherever their program runs. Its total time
+    is that of its Python code and of its calls. Outside of a profile it does nothing.
+
+    Args:
+        name: what the range is called in tables and timelines.
+        args: what PyTorch keeps with it; a string or None.
+    """
 
     def __init__(self, name: str, args: str | None = None):
         self.name = name
+        self.args = args
+        self._ranges: list[tuple[Recorder, Range]] = []
 
-    def __enter__(self):
-        self._begin = time.perf_counter()
+    def __enter__(self) -> record_function:
+        for prof in _active:
+            if prof._recorder is not None:
+                self._ranges.append((prof._recorder, prof._recorder.enter(self.name)))
         return self
 
     def __exit__(self, *error) -> None:
-        if _active:
-            flush()
-            _active[-1]._ranges.append((self.name, self._begin,
-                                        time.perf_counter() - self._begin))
+        while self._ranges:
+            recorder, found = self._ranges.pop()
+            recorder.exit(found)
 
     def __call__(self, function):
-        import functools
-
         @functools.wraps(function)
         def wrapped(*args, **kwargs):
-            with record_function(self.name):
+            with record_function(self.name, self.args):
                 return function(*args, **kwargs)
         return wrapped
-
-
-class EventAverage:
-    """The calls of one program or range: their number and time in microseconds."""
-
-    def __init__(self, key: str, count: int, seconds: float):
-        self.key = key
-        self.count = count
-        self.cpu_time_total = self.self_cpu_time_total = seconds * 1e6
-        self.cpu_time = self.cpu_time_total / max(1, count)
-
-    def __repr__(self) -> str:
-        return f"<EventAverage {self.key} {self.count} x {self.cpu_time:.1f} us>"
-
-
-class _Averages(list):
-    """What ``key_averages()`` returns."""
-
-    def table(self, sort_by: str | None = None, row_limit: int = 100, **options) -> str:
-        """The events as text, sorted by an attribute such as "cpu_time_total"."""
-        rows: Iterable[EventAverage] = self
-        if sort_by is not None:
-            attribute = sort_by.replace("self_", "").replace("cuda", "cpu").replace("device", "cpu")
-            if not hasattr(EventAverage("", 1, 0.0), attribute):
-                raise ValueError(f"cannot sort by {sort_by!r}: expected cpu_time_total, cpu_time "
-                                 "or count")
-            rows = sorted(self, key=lambda e: getattr(e, attribute), reverse=True)
-        lines = [f"{'Name':<48} {'Calls':>8} {'Total ms':>12} {'Mean us':>12}"]
-        lines.append("-" * len(lines[0]))
-        for event in list(rows)[:row_limit]:
-            lines.append(f"{event.key[:48]:<48} {event.count:>8} "
-                         f"{event.cpu_time_total / 1e3:>12.3f} {event.cpu_time:>12.1f}")
-        return "\n".join(lines)
 
 
 class profile:
     """Profiles what runs inside the context.
 
+    Each call's time is its share of the kernels that compute it, estimated by its operations; where
+    a program was interpreted, as small ones are at first, of the run. ``flambeau::run`` is the
+    time of runs that no kernel has, ``flambeau::compile`` that of making native code. Flops and
+    memory are shared out likewise; memory is what results are given, freeing is not counted.
+
     Args:
-        activities: accepted; only the CPU exists.
+        activities: a list of ProfilerActivity; only the CPU exists, others warn.
         schedule: a function of the step, see `schedule`; call ``step()`` after each.
         on_trace_ready: called with the profile when a recording ends.
-        record_shapes, profile_memory, with_stack, with_flops, with_modules: must be False, or
-            accepted where they only add columns.
+        record_shapes: for ``key_averages(group_by_input_shape=True)``.
+        profile_memory, with_flops: columns for bytes and floating-point operations.
+        with_stack: the line of each call, for ``key_averages(group_by_stack_n=1)``.
+        with_modules, experimental_config, execution_trace_observer, acc_events,
+            custom_trace_id_callback, post_processing_timeout_s: not supported.
+
+    Raises NotImplementedError where one of the last is given.
 
     >>> import flambeau as torch
     >>> with torch.profiler.profile() as prof:
-    ...     with torch.profiler.record_function("sum"):
-    ...         _ = torch.ones(3).sum().item()
-    >>> [e.key for e in prof.key_averages() if e.key == "sum"]
-    ['sum']
+    ...     with torch.profiler.record_function("product"):
+    ...         _ = torch.ones(3, 3) @ torch.ones(3, 3)
+    >>> {"product", "aten::mm"} <= {e.key for e in prof.key_averages()}
+    True
     """
 
-    def __init__(self, *, activities=None, schedule: Callable[[int], Any] | None = None,
-                 on_trace_ready: Callable[[profile], Any] | None = None, record_shapes=False,
-                 profile_memory=False, with_stack=False, with_flops=False, with_modules=False,
-                 experimental_config=None, acc_events=False):
-        if profile_memory or with_flops:
-            raise NotImplementedError("profile_memory and with_flops are not supported")
+    def __init__(self, *, activities: Iterable | None = None,
+                 schedule: Callable[[int], Any] | None = None,
+                 on_trace_ready: Callable[..., Any] | None = None, record_shapes: bool = False,
+                 profile_memory: bool = False, with_stack: bool = False, with_flops: bool = False,
+                 with_modules: bool = False, experimental_config=None,
+                 execution_trace_observer=None, acc_events: bool = False,
+                 use_cuda: bool | None = None, custom_trace_id_callback=None,
+                 post_processing_timeout_s: float | None = None):
+        unsupported = {
+            "with_modules": with_modules, "experimental_config": experimental_config,
+            "execution_trace_observer": execution_trace_observer, "acc_events": acc_events,
+            "custom_trace_id_callback": custom_trace_id_callback,
+            "post_processing_timeout_s": post_processing_timeout_s}
+        for name, given in unsupported.items():
+            if given not in (None, False):
+                raise NotImplementedError(f"profile({name}={given!r}) is not supported: leave it "
+                                          "out")
+        _check_activities(activities, use_cuda)
+        self._has_schedule = schedule is not None
         self._schedule = schedule or (lambda step: ProfilerAction.RECORD)
         self._on_trace_ready = on_trace_ready
+        self._with_shapes, self._with_stack = bool(record_shapes), bool(with_stack)
+        self._profile_memory, self._with_flops = bool(profile_memory), bool(with_flops)
         self.step_num = 0
-        self._ranges: list[tuple[str, float, float]] = []
-        self._before: dict[int, tuple[int, float]] = {}
-        self._averages = _Averages()
-        self._recording = False
+        self._metadata: dict[str, Any] = {}
+        self._recorder: Recorder | None = None          # while it records
+        self._recorded: Recorder | None = None          # the last recording
+        self._programs: dict = {}
+        self._step_range: Range | None = None
+
+    # ---- recording --------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin."""
-        flush()
         _active.append(self)
-        self._set(self._schedule(self.step_num))
+        self._follow(self._schedule(self.step_num))
 
     def stop(self) -> None:
         """End; calls `on_trace_ready` if it was recording."""
-        flush()
-        if self in _active:
-            _active.remove(self)
-        if self._recording:
-            self._finish()
+        try:
+            if self._recorder is not None:
+                self._finish()
+        finally:
+            if self in _active:
+                _active.remove(self)
 
     def __enter__(self) -> profile:
         self.start()
@@ -182,53 +242,134 @@ class profile:
 
     def step(self) -> None:
         """The next step begins."""
-        flush()
         before = self._schedule(self.step_num)
         self.step_num += 1
-        if before is ProfilerAction.RECORD_AND_SAVE:
+        action = self._schedule(self.step_num)
+        if self._recorder is not None and (before is ProfilerAction.RECORD_AND_SAVE
+                                           or action not in _RECORDING):
             self._finish()
-        self._set(self._schedule(self.step_num))
+        self._follow(action)
 
-    def _set(self, action) -> None:
-        record = action in (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE)
-        if record and not self._recording:
-            self._ranges = []
-            self._before = {id(p): (p.runs, p.seconds) for p in programs}
-        self._recording = record
+    def _follow(self, action: Any) -> None:
+        """Do what the schedule says about the step that begins."""
+        if action not in _RECORDING:
+            flush()
+            return
+        if self._recorder is None:
+            from ._profiler.watch import Recorder
+            self._recorder = Recorder()
+            self._recorder.start()
+        if self._has_schedule:
+            self._end_step()
+            self._step_range = self._recorder.enter(f"ProfilerStep#{self.step_num}")
+
+    def _end_step(self) -> None:
+        if self._step_range is not None and self._recorder is not None:
+            self._recorder.exit(self._step_range)
+        self._step_range = None
 
     def _finish(self) -> None:
-        self._recording = False
-        found = _Averages()
-        for number, program in enumerate(programs):
-            runs, seconds = self._before.get(id(program), (0, 0.0))
-            if program.runs > runs:
-                count = len(program.executable.kernels) if program.executable else 0
-                kind = f"{count} kernels" if count else "interpreted"
-                found.append(EventAverage(f"program {number} ({kind})", program.runs - runs,
-                                          program.seconds - seconds))
-        named: dict[str, list[float]] = {}
-        for name, _, seconds in self._ranges:
-            named.setdefault(name, []).append(seconds)
-        found += [EventAverage(name, len(times), sum(times)) for name, times in named.items()]
-        self._averages = found
+        recorder = self._recorder
+        assert recorder is not None
+        self._end_step()
+        recorder.hold_result()
+        try:
+            recorder.stop()
+        finally:
+            self._recorder = None
+        self._recorded, self._programs = recorder, {}
         if self._on_trace_ready is not None:
             self._on_trace_ready(self)
 
-    def key_averages(self, group_by_input_shape=False, group_by_stack_n=0) -> _Averages:
-        """The programs and ranges of the last recording, with their times."""
-        return self._averages
+    # ---- results ----------------------------------------------------------------------------
 
-    def events(self) -> _Averages:
-        """The same list."""
-        return self._averages
+    def _done(self, what: str) -> Recorder:
+        if self._recorded is None:
+            raise AssertionError(f"Profiler must be initialized before {what}: nothing has been "
+                                 "recorded yet; call this after the with block, or in "
+                                 "on_trace_ready")
+        return self._recorded
 
-    def export_chrome_trace(self, path: str) -> None:
-        """Write the user's ranges for chrome://tracing."""
-        ranges = [{"name": name, "ph": "X", "ts": begin * 1e6, "dur": seconds * 1e6,
-                   "pid": os.getpid(), "tid": 0} for name, begin, seconds in self._ranges]
-        temporary = f"{path}.{os.getpid()}.tmp"
-        with open(temporary, "w") as file:
-            json.dump({"traceEvents": ranges}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+    def key_averages(self, group_by_input_shape: bool = False, group_by_stack_n: int = 0,
+                     group_by_overload_name: bool = False) -> EventList:
+        """Calls and ranges of the last recording, those of one name as one.
+
+        Args:
+            group_by_input_shape: only those of one name and one shape; needs record_shapes.
+            group_by_stack_n: more than 0: only those called in one line; needs with_stack.
+            group_by_overload_name: must be False.
+        """
+        from ._profiler.calls import calls_of
+        from ._profiler.summary import summarize
+        if group_by_overload_name:
+            raise NotImplementedError("key_averages(group_by_overload_name=True) is not supported: "
+                                      "calls have no overloads here")
+        recorder = self._done("getting key averages")
+        if not self._programs:
+            self._programs = calls_of(recorder.totals)
+        by_shape = group_by_input_shape and self._with_shapes
+        stack = group_by_stack_n if self._with_stack else 0
+        return summarize(recorder, self._programs, by_shape, stack, {
+            "with_shapes": by_shape, "with_stack": stack > 0,
+            "profile_memory": self._profile_memory, "with_flops": self._with_flops})
+
+    def events(self) -> list[FunctionEvent]:
+        """Ranges, runs of programs and kernels of the last recording, each for itself.
+
+        The newest 256 runs; each has name, thread, and time_range in microseconds.
+        """
+        from ._profiler.averages import FunctionEvent
+        from ._profiler.timeline import timeline_events
+        recorder = self._done("accessing events")
+        return [FunctionEvent(event) for event in timeline_events(recorder)]
+
+    def export_chrome_trace(self, path: str | os.PathLike) -> None:
+        """Write the timeline of the last recording, for chrome://tracing or ui.perfetto.dev.
+
+        It holds the ranges, and the newest 256 runs with their kernels on each thread. A `path`
+        that ends in ``.gz`` is compressed.
+        """
+        from ._profiler.timeline import write_chrome_trace
+        write_chrome_trace(path, self._done("exporting a trace"), self._metadata)
+
+    def export_stacks(self, path: str | os.PathLike, metric: str = "self_cpu_time_total") -> None:
+        """Write lines "place;call microseconds", as tools for flame graphs read them.
+
+        Args:
+            path: the file.
+            metric: "self_cpu_time_total"; there is no other device.
+        """
+        from ._explain.report import write_atomically
+        if metric != "self_cpu_time_total":
+            raise ValueError(f"metric should be one of: ['self_cpu_time_total'], received "
+                             f"{metric!r}")
+        if not self._with_stack:
+            raise AssertionError("export_stacks() requires with_stack=True")
+        lines = [f"{';'.join(e.stack)};{e.key} {int(e.self_cpu_time_total)}\n"
+                 for e in self.key_averages(group_by_stack_n=1)
+                 if e.stack and e.self_cpu_time_total >= 1]
+        write_atomically(path, "".join(lines))
+
+    def add_metadata(self, key: str, value: str) -> None:
+        """Keep a string in exported traces."""
+        self._metadata[key] = value
+
+    def add_metadata_json(self, key: str, value: str) -> None:
+        """Keep a value, given as JSON, in exported traces."""
+        self._metadata[key] = json.loads(value)
+
+
+def _check_activities(activities: Iterable | None, use_cuda: bool | None) -> None:
+    chosen = {ProfilerActivity.CPU} if activities is None else set(activities)
+    for activity in chosen:
+        if not isinstance(activity, ProfilerActivity):
+            raise TypeError(f"profile(): expected activities of ProfilerActivity, received "
+                            f"{activity!r}")
+    if not chosen:
+        raise AssertionError("No valid profiler activities found")
+    if use_cuda or ProfilerActivity.CUDA in chosen:
+        warnings.warn("CUDA is not available, disabling CUDA profiling", stacklevel=3)
+    others = chosen - {ProfilerActivity.CPU, ProfilerActivity.CUDA}
+    if others:
+        raise NotImplementedError(f"activities {sorted(a.name for a in others)} are not supported: "
+                                  "expected ProfilerActivity.CPU")

@@ -134,8 +134,12 @@ class Collector(Watcher):
         run = Run(program, begin, end, _joined(times) if times else None,
                   was_new and program.executable is not None, thread)
         with self._lock:
-            found = self.programs.get(program)
-            if found is None:
-                found = self.programs[program] = ProgramRuns(program)
-            found.add(run)
-            self.recent.append(run)
+            self.add(run, trace)
+
+    def add(self, run: Run, trace) -> None:
+        """Keep one run; called with the lock held."""
+        found = self.programs.get(run.program)
+        if found is None:
+            found = self.programs[run.program] = ProgramRuns(run.program)
+        found.add(run)
+        self.recent.append(run)

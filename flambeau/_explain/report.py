@@ -190,13 +190,13 @@ def _settled(collector: Collector) -> bool:
                or r.program.is_complex for r in collector.programs.values())
 
 
-def write_atomically(path: str | os.PathLike, text: str) -> None:
+def write_atomically(path: str | os.PathLike, content: str | bytes) -> None:
     """Write a file that is complete or not there."""
     target = os.path.abspath(os.fspath(path))
     handle, temporary = tempfile.mkstemp(prefix=".new-", dir=os.path.dirname(target))
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)

@@ -21,6 +21,13 @@ __all__ = ["Function", "Variable", "backward", "detect_anomaly", "enable_grad", 
            "is_inference_mode_enabled", "no_grad", "set_detect_anomaly", "set_grad_enabled"]
 
 
+def __getattr__(name: str):
+    if name == "profiler":                       # loaded when it is asked for
+        import importlib
+        return importlib.import_module(".profiler", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def Variable(data, requires_grad: bool = False, volatile=None):
     """The old name of a tensor: `data` itself, requiring gradients if asked."""
     out = data.detach() if not data.requires_grad else data

@@ -21,7 +21,8 @@ from ..runtime._pool import clock_ns
 from .trace import NUMBER_TYPES, Step, Trace
 from .values import Value, aval_of
 
-__all__ = ["Execution", "Program", "Watcher", "execute", "programs", "settings", "watchers"]
+__all__ = ["Execution", "Program", "Watcher", "execute", "node_work", "programs", "settings",
+           "watchers"]
 
 
 class _Settings:
@@ -169,7 +170,7 @@ class Program:
         self.scalars: list[Node] = []
         self.failure: Exception | None = None        # why there is no native code
         self._positions: dict[Node, int] | None = None
-        self.work = sum(_work(n) for n in topological_order(self.outputs))
+        self.work = sum(node_work(n) for n in topological_order(self.outputs))
         # movement of complex numbers has no lowering: such programs stay interpreted
         self.is_complex = any(n.dtype.is_complex for n in topological_order(self.outputs))
 
@@ -254,7 +255,8 @@ class Program:
                                details=True)
 
 
-def _work(node: Node) -> float:
+def node_work(node: Node) -> float:
+    """The floating-point operations of a product, the elements of everything else."""
     if node.op == "contract":
         a = node.inputs[0]
         k = 1

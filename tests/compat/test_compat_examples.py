@@ -6,7 +6,7 @@ import importlib
 import pytest
 
 MODULES = ["flambeau.amp.autocast_mode", "flambeau.amp.grad_scaler", "flambeau.compat.alias",
-           "flambeau.profiler", "flambeau.testing", "flambeau.utils._pytree",
+           "flambeau.autograd.profiler", "flambeau.profiler", "flambeau.testing", "flambeau.utils._pytree",
            "flambeau.utils.benchmark"]
 
 
