@@ -6,8 +6,8 @@ import importlib
 import pytest
 
 MODULES = ["flambeau.amp.autocast_mode", "flambeau.amp.grad_scaler", "flambeau.compat.alias",
-           "flambeau.autograd.profiler", "flambeau.profiler", "flambeau.testing", "flambeau.utils._pytree",
-           "flambeau.utils.benchmark"]
+           "flambeau.autograd.profiler", "flambeau.profiler", "flambeau.testing",
+           "flambeau.utils._pytree", "flambeau.utils.benchmark"]
 
 
 @pytest.mark.parametrize("name", MODULES)
