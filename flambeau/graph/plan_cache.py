@@ -25,7 +25,7 @@ import os
 
 from .. import dtypes
 from ..runtime._cache import cache_directory, entry_key, read_entry, write_entry
-from ..runtime._jit import kernel_keys, load_kernels, target_text
+from ..runtime._jit import kernel_keys, load_kernels, statistics, target_text
 from ..runtime._pool import Integer, KernelCall, Pointer
 from .executable import Executable, Indexed, KernelInfo, Native, Plan, RangeCheck
 from .ir import topological_order
@@ -123,8 +123,10 @@ class KnownPlan:
         return [self._place(indexed.site), indexed.attrs, indexed.extent]
 
     def _decoded(self, entry):
+        hits = statistics()["cache_hits"]
         if not load_kernels(entry["objects"]):
             return None
+        hits = statistics()["cache_hits"] - hits
         segments = [Native([KernelCall(name, None, [_decoded_slot(s) for s in args], *rest)
                             for name, args, *rest in calls], bases_count)
                     for bases_count, calls in entry["segments"]]
@@ -132,10 +134,12 @@ class KnownPlan:
                    for label, ops, sites, *rest in entry["kernels"]]
         checks = [RangeCheck(self._decoded_indexed(indexed), index, dtype, tuple(shape), exact)
                   for indexed, index, dtype, shape, exact in entry["checks"]]
-        return Executable(segments, Plan(
+        executable = Executable(segments, Plan(
             kernels, [], entry["arena_bytes"], entry["input_count"], entry["output_bytes"],
             entry["output_sources"], [self._decoded_indexed(f) for f in entry["flags"]], checks,
             *entry["scalars"]))
+        executable.cached += hits           # loaded before it was made
+        return executable
 
     def _decoded_indexed(self, values):
         number, attrs, extent = values
