@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..record.values import Value, concrete
+from ..runtime.buffer import Buffer
 from ..tensor import Tensor, from_array, from_value
 from ._update import Update, write
 from .optimizer import Optimizer, as_number, evaluated, scalar_dtype
@@ -168,6 +169,10 @@ def _merged(batches: dict) -> dict:
 def filled(parameter: Tensor, number: float | complex) -> Tensor:
     """A tensor like `parameter`, filled with `number`."""
     kind = parameter.dtype
+    if number == 0:
+        value = Value(parameter._fetch().aval)
+        value.set_buffer(Buffer.zeros(value.aval.nbytes))
+        return from_value(value)
     if kind.storage is kind.compute:
         return from_array(np.full(tuple(parameter.shape), number, kind.storage), kind)
     from ..construct import full_like

@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import dtypes
 from ..graph.ir import building
-from ..record.trace import run_later
+from ..record.trace import flush, run_later
 from ..tensor import Tensor
 from ..utils.hooks import RemovableHandle
 
@@ -107,6 +107,7 @@ class Optimizer:
     """
 
     def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
+        flush()        # what made the parameters is no part of the first step's program
         self.defaults = defaults
         self._set_up()
         if isinstance(params, Tensor):

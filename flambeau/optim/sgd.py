@@ -10,7 +10,7 @@ __all__ = ["SGD"]
 
 
 def _rule(options, numbers, parameter, gradient, buffer=None):
-    decay, momentum, first, nesterov, maximize = options
+    decay, momentum, nesterov, maximize = options
     lr, weight_decay, factor, undamped = numbers
     if maximize:
         gradient = p.neg(gradient)
@@ -18,10 +18,7 @@ def _rule(options, numbers, parameter, gradient, buffer=None):
         gradient = p.add(gradient, times(parameter, weight_decay))
     if not momentum:
         return (p.sub(parameter, times(gradient, lr)),)
-    if first:
-        buffer = gradient
-    else:
-        buffer = p.add(times(buffer, factor), times(gradient, undamped))
+    buffer = p.add(times(buffer, factor), times(gradient, undamped))
     change = p.add(gradient, times(buffer, factor)) if nesterov else buffer
     return p.sub(parameter, times(change, lr)), buffer
 
@@ -78,26 +75,27 @@ class SGD(Elementwise):
             if gradient is None:
                 continue
             state = self.state[parameter] if momentum else {}
-            first = momentum and state.get("momentum_buffer") is None
-            if first:
+            undamped = False
+            if momentum and state.get("momentum_buffer") is None:
+                # PyTorch begins with b_1 = g_1, undamped. Zeros and the factor 1 make the same
+                # numbers (but for the sign of a zero) by the program of all later steps.
                 state["momentum_buffer"] = self._first("momentum_buffer", group, parameter)
-            batch = batches.get(first)
+                undamped = group["dampening"] != 0
+            batch = batches.get(undamped)
             if batch is None:
-                batch = batches[first] = ([], [], [])
+                batch = batches[undamped] = ([], [], [])
             batch[0].append(parameter)
             batch[1].append(gradient)
             batch[2].append(state)
         names = ("momentum_buffer",) if momentum else ()
-        for first, batch in batches.items():
-            self._step_batch(group, (), names, *batch, first=first)
-
-    def _step_batch(self, group, counters, names, parameters, gradients, states, first=False):
-        self._is_first = first
-        super()._step_batch(group, counters, names, parameters, gradients, states)
+        for undamped, batch in batches.items():
+            self._is_undamped = undamped
+            self._step_batch(group, (), names, *batch)
 
     def _options(self, group, counts):
-        return (group["weight_decay"] != 0, group["momentum"] != 0, self._is_first,
-                bool(group["nesterov"]), bool(group["maximize"]))
+        return (group["weight_decay"] != 0, group["momentum"] != 0, bool(group["nesterov"]),
+                bool(group["maximize"]))
 
     def _numbers(self, group, counts):
-        return (group["lr"], group["weight_decay"], group["momentum"], 1 - group["dampening"])
+        return (group["lr"], group["weight_decay"], group["momentum"],
+                1 if self._is_undamped else 1 - group["dampening"])

@@ -133,8 +133,9 @@ FREED = Execution(None, {})        # where values belong whose graph was consume
 class Program:
     """A step of the trie and the slots that must get memory when it is reached.
 
-    alive: those slots; donated: the numbers of the inputs whose memory outputs may take; roots:
-    slots that a running backward pass still needs.
+    alive: those slots; donated: the numbers of the inputs whose memory outputs may take (`copied`
+    in a run: those of them that must keep their numbers this time); roots: slots that a running
+    backward pass still needs.
     """
 
     def __init__(self, step: Step, trace: Trace, alive: list[int], donated: frozenset[int],
@@ -174,7 +175,8 @@ class Program:
         # movement of complex numbers has no lowering: such programs stay interpreted
         self.is_complex = any(n.dtype.is_complex for n in topological_order(self.outputs))
 
-    def run(self, trace: Trace, leaves: list[Value], times: list | None = None) -> list[Any]:
+    def run(self, trace: Trace, leaves: list[Value], times: list | None = None,
+            copied: tuple[int, ...] = ()) -> list[Any]:
         """The memory of the outputs: buffers if compiled, else arrays.
 
         `times` receives when native kernels ran.
@@ -187,7 +189,11 @@ class Program:
         if self.executable is None:
             return self.interpreted(leaves, trace.scalars)
         expected = self.interpreted(leaves, trace.scalars) if settings.verify else None
-        buffers = self.executable.run([v._buffer or v.buffer for v in leaves], trace.scalars, times)
+        given = [v._buffer or v.buffer for v in leaves]
+        for i in copied:
+            if i in self.executable.plan.output_sources:
+                given[i] = given[i].copy()
+        buffers = self.executable.run(given, trace.scalars, times)
         if expected is not None:
             self.verify(expected, [b.array(n.dtype.storage, n.shape)
                                    for b, n in zip(buffers, self.outputs)])
@@ -318,16 +324,16 @@ def execute(trace: Trace) -> None:
     inputs = [values[s] for s in trace.leaves]
     key = (held, tuple([v.shared for v in inputs]), frozenset(trace.roots))
     try:
-        program = step.variants[key]
+        program, copied = step.variants[key]
     except KeyError:
-        program = step.variants[key] = _program(trace, held, key[2])
+        program, copied = step.variants[key] = _program(trace, held, key[2])
     if program is None or not program.outputs:
         return
     observers = tuple(watchers)
     begin = time.perf_counter()
     try:
-        results = (program.run(trace, inputs) if not observers
-                   else _watched(observers, program, trace, inputs))
+        results = (program.run(trace, inputs, None, copied) if not observers
+                   else _watched(observers, program, trace, inputs, copied))
     except BaseException as error:
         for slot in program.alive:
             values[slot].error = error
@@ -342,15 +348,21 @@ def execute(trace: Trace) -> None:
         _mark_freed(program, values)
 
 
-def _program(trace: Trace, held: tuple[bool, ...], roots: frozenset[int]) -> Program | None:
-    """The program of `trace` whose values `held` are wanted; None if nobody wants any."""
+def _program(trace: Trace, held: tuple[bool, ...], roots: frozenset[int]
+             ) -> tuple[Program | None, tuple[int, ...]]:
+    """The program of `trace` whose values `held` are wanted; None if nobody wants any.
+
+    And the donated inputs to copy before it runs. A parameter's memory is seen elsewhere when it
+    is new, or after state_dict(), but not after its next update: copying it once is cheaper than
+    compiling a program for that step.
+    """
     step, values = trace.cursor, trace.values
     leaves = set(trace.leaves)
     alive = [s for s, wanted in enumerate(held) if wanted and s not in leaves]
     if not alive and not roots:
-        return None
-    donated = frozenset(i for i, s in enumerate(trace.leaves)
-                        if not held[s] and not values[s].shared)
+        return None, ()
+    donated = frozenset(i for i, s in enumerate(trace.leaves) if not held[s] and (
+        not values[s].shared or values[s].owner is not None))
     if step.programs is None:
         step.programs = {}
     key = (tuple(alive), donated, roots)
@@ -358,15 +370,16 @@ def _program(trace: Trace, held: tuple[bool, ...], roots: frozenset[int]) -> Pro
     if program is None:
         program = step.programs[key] = Program(step, trace, alive, donated, roots)
         programs.append(program)
-    return program
+    return program, tuple(i for i in sorted(program.donated) if values[trace.leaves[i]].shared)
 
 
-def _watched(observers: tuple, program: Program, trace: Trace, inputs: list[Value]):
+def _watched(observers: tuple, program: Program, trace: Trace, inputs: list[Value],
+             copied: tuple[int, ...]):
     """Runs a program, timed, and tells who watches."""
     for watcher in observers:
         watcher.before(program, trace)
     begin, times = clock_ns(), []
-    results = program.run(trace, inputs, times)
+    results = program.run(trace, inputs, times, copied)
     end = clock_ns()
     for watcher in observers:
         watcher.after(program, trace, begin, end, times or None)

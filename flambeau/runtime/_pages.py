@@ -28,10 +28,11 @@ class Block:
     From two huge pages on it is aligned to one.
     """
 
-    __slots__ = ("address", "_pages", "_start", "_size", "_uses")
+    __slots__ = ("address", "is_fresh", "_pages", "_start", "_size", "_uses")
 
     def __init__(self, size):
         large = size >= 2 * HUGE_PAGE
+        self.is_fresh = True          # nothing was written yet: zeros
         self._pages = mmap.mmap(-1, size + (HUGE_PAGE if large else 0), **_PRIVATE)
         base = np.frombuffer(self._pages, np.uint8).ctypes.data
         self.address = -(-base // HUGE_PAGE) * HUGE_PAGE if large else base
@@ -40,6 +41,7 @@ class Block:
 
     def use(self):
         """Counts one more use of the block's memory."""
+        self.is_fresh = False
         self._uses += 1
         if self._uses == HOT_USES:
             self._advise(mmap.MADV_HUGEPAGE)

@@ -159,6 +159,20 @@ class Buffer:
         self.pointer = array.__array_interface__["data"][0]  # half the cost of .ctypes.data
         return self
 
+    @classmethod
+    def zeros(cls, nbytes):
+        """A buffer of zeros; fresh pages are zeros, and cost nothing before they are used."""
+        self = cls(nbytes)
+        if self._size < _MAPPED_FROM or not self._block[1].is_fresh:
+            self.array(np.uint8, (nbytes,)).fill(0)
+        return self
+
+    def copy(self):
+        """Another buffer of the same bytes."""
+        other = Buffer(self.nbytes)
+        np.copyto(other.array(np.uint8, (self.nbytes,)), self.array(np.uint8, (self.nbytes,)))
+        return other
+
     @property
     def block(self):
         """What owns the memory: a block of the pool, or the array given to `from_array`."""

@@ -141,3 +141,20 @@ def test_threads_share_the_pool():
     for t in threads:
         t.join()
     assert not wrong and memory_statistics()["current"] == start
+
+
+@pytest.mark.parametrize("nbytes", [0, 5, 4096, 3 << 20, 9 << 20])
+def test_zeros_are_zeros_in_memory_that_was_used(nbytes):
+    for _ in range(3):
+        buffer = Buffer.zeros(nbytes)
+        array = buffer.array("uint8", (nbytes,))
+        assert not array.any() and buffer.pointer % 64 == 0
+        array[...] = 7
+        del array, buffer
+
+
+def test_a_copy_has_memory_of_its_own():
+    source = np.arange(10, dtype=np.float32)
+    copy = Buffer.from_array(source).copy()
+    source[:] = 0
+    assert copy.array("float32", (10,)).tolist() == list(range(10))

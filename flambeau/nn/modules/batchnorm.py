@@ -51,9 +51,9 @@ class _NormBase(Module):
     def reset_running_stats(self):
         """Reset the running mean to 0, the variance to 1 and the batch count to 0."""
         if self.track_running_stats:
-            self.running_mean.zero_()
-            self.running_var.fill_(1)
-            self.num_batches_tracked.zero_()
+            init.zeros_(self.running_mean)
+            init.ones_(self.running_var)
+            init.zeros_(self.num_batches_tracked)
 
     def reset_parameters(self):
         """Reset statistics, weight (1) and bias (0)."""
