@@ -73,7 +73,7 @@ def plan_convolve_weight(shape: ConvolveShape, *, x, dy, dw, allocate, label="")
     if pays(shape, x.strides, weights=False):
         main, channels, channel_blocks, chunks, partial = plan_winograd_weight(
             shape, layout, x=x, dy=dy, allocate=allocate, label=label)
-        part = 9 * channels * layout.panel
+        part = math.prod(shape.size) * channels * layout.panel
         return [main, _plan_sum(layout, channels, channel_blocks, chunks, part, partial, dw, label)]
     size = 4 if shape.dtype == "float32" else 8
     x_strides = [x.strides[0], *shape.spatial(x.strides[1:-1], 0), x.strides[-1]]

@@ -1,9 +1,10 @@
-"""3x3 convolutions with stride 1 by Winograd's F(4x4, 3x3): a quarter of the multiplications.
+"""3x3 and 5x5 convolutions with stride 1 in Winograd's form: about a third of the multiplications.
 
 Beside `convolve`, which hands over what `pays` says is faster this way; the matrices are in
 `winograd_transforms`, the weight gradient in `winograd_weight`. Three calls: the weights are
 packed as for the direct form, transformed square by square, and then an item of the main call takes
-a block of 4x4 squares of outputs through three stages that stay in the second-level cache:
+a block of squares of outputs, 4x4 or for 5x5 windows 2x2, through three stages that stay in the
+second-level cache:
 
     V[position, square, channel] = transform of the 6x6 inputs around each square
     M[position, square, column]  = V @ U[position], the GEMM tile, a panel of columns at a time
@@ -33,7 +34,6 @@ from flambeau.codegen.tile import (
 )
 from flambeau.codegen.winograd_transforms import (
     INPUT,
-    OUTPUT,
     POSITIONS,
     spread_gradient,
     transform_input,
@@ -43,7 +43,7 @@ from flambeau.codegen.winograd_transforms import (
 )
 
 __all__ = ["PAD", "SQUARE_INTEGERS", "Squares", "applies", "judged_batch", "patch_bytes", "pays",
-           "plan_winograd", "square_values", "squares_of"]
+           "plan_winograd", "side_of", "square_values", "squares_of"]
 
 _SQUARES = 24  # of a block: V and M of 64 channels are then 220 KiB each
 PAD = 16       # elements between positions, against one cache set for all of them
@@ -54,14 +54,19 @@ _INTEGERS = SQUARE_INTEGERS + ("out_h", "out_w", "outputs", "panel", "panels", "
                                "m_position", "m_at")
 
 
+def side_of(shape) -> int:
+    """Outputs of a square in each direction: 4 for 3x3 windows, 2 for 5x5."""
+    return INPUT + 1 - shape.size[0]
+
+
 def _switched_on() -> bool:
     """Whether the environment allows Winograd's form."""
     return os.environ.get("FLAMBEAU_WINOGRAD", "1") != "0"
 
 
 def applies(shape, x_strides) -> bool:
-    """Whether a convolution has this form: 3x3 over images, stride and dilation 1, one group."""
-    return (_switched_on() and len(shape.size) == 2 and tuple(shape.size) == (3, 3)
+    """Whether a convolution has this form: over images, stride and dilation 1, one group."""
+    return (_switched_on() and len(shape.size) == 2 and tuple(shape.size) in ((3, 3), (5, 5))
             and shape.groups == 1 and shape.dtype == "float32" and x_strides[-1] == 1
             and all(v == 1 for v in (*shape.stride, *shape.dilation, *shape.base_dilation)))
 
@@ -83,24 +88,27 @@ def pays(shape, x_strides, weights=True) -> bool:
     Predicted and measured: 64 channels at 32x32, 15.7 and 15.6 ms (direct 45); 512 channels at 4x4,
     batch 64, 19.5 and 21.6 ms (direct 47); 16 channels at 32x32, 1.9 and 2.6 ms (direct 3.5).
     The error of a weight gradient (`weights` false) is 4 times the direct form's for sums of 32
-    squares and less, 2.3 times for 256: it is the transforms' own, which more terms drown.
+    squares and less, 2.3 times for 256: it is the transforms' own, which more terms drown. That of
+    5x5 windows is 5 times (forward 1.3 to 1.9 times): their weight gradients stay direct.
     """
     if not applies(shape, x_strides) or min(shape.inputs, shape.outputs) < 12:
         return False
     down, across = squares_of(shape)
     squares = shape.batch * down * across
-    if not weights and squares < 48:
+    if not weights and (squares < 48 or shape.size != (3, 3)):
         return False
     batch = judged_batch(shape.batch)
     pairs = shape.inputs * shape.outputs
     each = 2 * POSITIONS * pairs / 95 + 90 / 16 * (shape.inputs + shape.outputs)
-    direct = 2 * 9 * pairs * batch * math.prod(shape.out) / 105
+    # on small maps the direct form may leave out what meets padding
+    direct = (shape.least_flops if weights else shape.flops) / shape.batch * batch / 105
     return batch * down * across * each + (16 * pairs if weights else 0) < 0.9 * direct
 
 
 def squares_of(shape) -> tuple[int, int]:
     """(squares below each other, beside each other) that cover an image's outputs."""
-    return -(-shape.out[0] // OUTPUT), -(-shape.out[1] // OUTPUT)
+    side = side_of(shape)
+    return -(-shape.out[0] // side), -(-shape.out[1] // side)
 
 
 def square_values(shape, x_strides, channels, block):
@@ -141,11 +149,11 @@ def plan_winograd(shape, layout, *, x, packed, out, allocate, epilogue=None, lab
         panels=layout.panels, panel_size=POSITIONS * layout.inputs * layout.panel,
         m_position=m_position)
     full, partial = layout.widths
-    name, text = _kernel(full, partial, epilogue)
+    name, text = _kernel(side_of(shape), full, partial, epilogue)
     flops = 2 * POSITIONS * squares * layout.inputs * layout.columns
     nbytes = 4 * shape.batch * (shape.inputs * math.prod(shape.extents)
                                 + shape.outputs * math.prod(shape.out))
-    return [_plan_weights(layout, packed, weights),
+    return [_plan_weights(layout, packed, weights, shape.size[0]),
             KernelCall(name, text, args, blocks, default_grain(blocks, flops // blocks),
                        m_at + POSITIONS * m_position * 4 + 64, shape.flops, nbytes, label)]
 
@@ -155,23 +163,23 @@ def plan_winograd(shape, layout, *, x, packed, out, allocate, epilogue=None, lab
 _WEIGHT_INTEGERS = ("inputs", "panel", "panels", "last_panel")
 
 
-def _plan_weights(layout, packed, weights):
+def _plan_weights(layout, packed, weights, size):
     """U[panel][position][channel][column] from packed[panel][tap][channel][column]."""
     table = ArgumentTable(("packed", "weights"), _WEIGHT_INTEGERS)
-    name, text = _weights_kernel()
+    name, text = _weights_kernel(size)
     args = table.fill(
         packed=packed, weights=weights, inputs=layout.inputs, panel=layout.panel,
         panels=layout.panels,
         last_panel=layout.columns - (layout.panels - 1) * layout.panel)
     items = layout.panels * layout.inputs
-    nbytes = 4 * layout.inputs * layout.columns * (POSITIONS + 9)
+    nbytes = 4 * layout.inputs * layout.columns * (POSITIONS + size * size)
     return KernelCall(name, text, args, items, default_grain(items, nbytes // items, 64 << 10), 0,
                       0, nbytes, "transform weights")
 
 
 @functools.cache
-def _weights_kernel():
-    name = "winograd_weights"
+def _weights_kernel(size):
+    name = f"winograd_weights_{size}"
     module = Module(name, pipeline="light")
     f = module.kernel(name)
     type = vector(element_type("float32"), square_side(vector_lanes("float32")))
@@ -183,12 +191,12 @@ def _weights_kernel():
         width = f.select(f.eq(panel, get["panels"] - 1), get["last_panel"], get["panel"])
         start = panel * get["panel"] * get["inputs"]
         line = get["inputs"] * width
-        source = f.at(packed, start * 9 + channel * width, type.element)
+        source = f.at(packed, start * (size * size) + channel * width, type.element)
         target = f.at(weights, start * POSITIONS + channel * width, type.element)
         with f.loop(0, width, type.lanes) as column:
             transform_square(
-                f, transform_weight, 3,
-                lambda i, j: f.load(type, source, line * (3 * i + j) + column.index),
+                f, transform_weight, size,
+                lambda i, j: f.load(type, source, line * (size * i + j) + column.index),
                 lambda i, j, value: f.store(value, target,
                                             line * (INPUT * i + j) + column.index))
     return name, module.text()
@@ -233,15 +241,15 @@ class Squares:
     `get` has the integers of `SQUARE_INTEGERS` as attributes.
     """
 
-    def __init__(self, f, get):
-        self.f, self.get = f, get
+    def __init__(self, f, get, side):
+        self.f, self.get, self.side = f, get, side
         self.type = vector(element_type("float32"), vector_lanes("float32"))
 
     def place(self, number):
         """(image, first row, first column) of the outputs of a square."""
         across, down = self.get.across, self.get.down
         column, rest = number % across, number / across
-        return rest / down, rest % down * OUTPUT, column * OUTPUT
+        return rest / down, rest % down * self.side, column * self.side
 
     def inputs(self, number, offset, channels, to):
         """Writes V of the `channels` channels of a square from `offset` on."""
@@ -256,9 +264,10 @@ class Squares:
         """Writes what `spread_gradient` makes of the gradients of a square."""
         get = self.get
         image, row, column = self.place(number)
-        name = define_square_transform(self.f.module, "winograd_gradient", spread_gradient, OUTPUT)
+        name = define_square_transform(self.f.module, "winograd_gradient", spread_gradient,
+                                       self.side)
         line = get.out_w * get.outputs
-        self._transform(name, OUTPUT, get.dy, image * get.out_h * line + offset, (row, column),
+        self._transform(name, self.side, get.dy, image * get.out_h * line + offset, (row, column),
                         (line, get.outputs), (get.out_h, get.out_w), channels, to, position)
 
     def _transform(self, name, size, source, start, place, steps, extents, channels, to, position):
@@ -303,12 +312,12 @@ class Squares:
 _kernels: dict = {}
 
 
-def _kernel(full, partial, epilogue):
-    key = full, partial, epilogue.key if epilogue else None
+def _kernel(side, full, partial, epilogue):
+    key = side, full, partial, epilogue.key if epilogue else None
     if key not in _kernels:
-        name = f"winograd_{full}_{partial}" + (f"_{epilogue.key}" if epilogue else "")
+        name = f"winograd_{side}_{full}_{partial}" + (f"_{epilogue.key}" if epilogue else "")
         module = Module(name, pipeline="light")
-        _Driver(module, name, full, partial, epilogue).emit()
+        _Driver(module, name, side, full, partial, epilogue).emit()
         _kernels[key] = name, module.text()
     return _kernels[key]
 
@@ -316,8 +325,8 @@ def _kernel(full, partial, epilogue):
 class _Driver:
     """The loops around the stages: items, squares, panels, positions, tiles."""
 
-    def __init__(self, module, name, full, partial, epilogue):
-        self.epilogue = epilogue
+    def __init__(self, module, name, side, full, partial, epilogue):
+        self.side, self.epilogue = side, epilogue
         self.table = ArgumentTable(("x", "weights", "out"), _INTEGERS, epilogue)
         self.rows = rows_for(full or partial, "float32", "rows")
         # a partial panel is padded in the weights and in M: its tile needs no mask
@@ -328,7 +337,7 @@ class _Driver:
         self.type = vector(element_type("float32"), vector_lanes("float32"))
         self.f = module.kernel(name)
         self.masked = partial > 0
-        self.results = self.f.alloca(self.type.element, OUTPUT * OUTPUT * self.type.lanes)
+        self.results = self.f.alloca(self.type.element, side * side * self.type.lanes)
         module.constant_array("no_offset", I64, [0])
 
     def __getattr__(self, name):
@@ -336,7 +345,7 @@ class _Driver:
 
     def emit(self):
         f = self.f
-        squares = Squares(f, self)
+        squares = Squares(f, self, self.side)
         a_rows = f.scratch
         out_rows = f.at(a_rows, self.block + self.rows, I64)
         with f.loop(0, self.block + self.rows) as row:
@@ -381,23 +390,23 @@ class _Driver:
 
     def _finish(self, place, square, column, width):
         """The outputs of one square, a vector of channels at a time."""
-        f, type = self.f, self.type
+        f, type, side = self.f, self.type, self.side
         image, row, left = place
         m = f.at(f.byte_offset(f.scratch, self.m_at), square * self.panel, type.element)
-        rows = f.min_int(self.out_h - row, OUTPUT)
-        columns = f.min_int(self.out_w - left, OUTPUT)
+        rows = f.min_int(self.out_h - row, side)
+        columns = f.min_int(self.out_w - left, side)
         pixel = (image * self.out_h + row) * self.out_w + left
         with f.loop(0, width, type.lanes) as lane:
             transform_square(
-                f, transform_output, INPUT,
+                f, functools.partial(transform_output, count=side), INPUT,
                 lambda i, j: f.load(type, m, self.m_position * (INPUT * i + j) + lane.index),
-                lambda i, j, value: f.store(value, self.results, (OUTPUT * i + j) * type.lanes))
+                lambda i, j, value: f.store(value, self.results, (side * i + j) * type.lanes))
             mask = f.tail_mask(width - lane.index, type.lanes) if self.masked else None
             channel = column + lane.index
             with f.loop(0, rows) as i:
                 with f.loop(0, columns) as j:
                     value = f.load(type, self.results,
-                                   (i.index * OUTPUT + j.index) * type.lanes)
+                                   (i.index * side + j.index) * type.lanes)
                     number = pixel + i.index * self.out_w + j.index
                     if self.epilogue:
                         value = self.epilogue.emit(f, value, number, channel, mask,

@@ -1,10 +1,10 @@
-"""The weight gradient of a 3x3 convolution with stride 1 by Winograd's form.
+"""The weight gradient of a 3x3 convolution with stride 1 in Winograd's form.
 
 Beside `winograd`, whose squares and input transform it shares. A work item owns a block of input
 channels, a panel of output channels and a chunk of the squares. For a block of squares at a time it
 writes the transforms of their inputs and of their gradients to scratch and adds, at each of the 36
-positions, the product of the two over the squares; at the end the 36 sums become 9 weights, in the
-layout of the direct form's partial sums, which its ordered sum over chunks then finishes.
+positions, the product of the two over the squares; at the end the 36 sums become the weights, in
+the layout of the direct form's partial sums, which its ordered sum over chunks then finishes.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def plan_winograd_weight(shape, layout, *, x, dy, allocate, label=""):
     chunk_squares = -(-squares // chunks)
     chunks = -(-squares // chunk_squares)
     block = min(_SQUARES, chunk_squares)
-    part = 9 * channels * layout.panel
+    part = math.prod(shape.size) * channels * layout.panel
     partial = Pointer(allocate(chunks * owners * part * 4))
     values = square_values(shape, x.strides, channels, block)
     d_position = block * layout.panel + PAD
@@ -76,7 +76,7 @@ def plan_winograd_weight(shape, layout, *, x, dy, allocate, label=""):
         outputs=shape.outputs, panel=layout.panel, panels=layout.panels,
         channel_blocks=channel_blocks, chunks=chunks, chunk_squares=chunk_squares, part_size=part,
         d_position=d_position)
-    name, text = _kernel(*layout.widths)
+    name, text = _kernel(shape.size[0], *layout.widths)
     nbytes = 4 * shape.batch * (shape.inputs * math.prod(shape.extents)
                                 + shape.outputs * math.prod(shape.out))
     call = KernelCall(name, text, args, owners * chunks, 1,
@@ -86,17 +86,18 @@ def plan_winograd_weight(shape, layout, *, x, dy, allocate, label=""):
 
 
 @functools.cache
-def _kernel(full, partial):
-    name = f"winograd_weight_{full}_{partial}"
+def _kernel(size, full, partial):
+    name = f"winograd_weight_{size}_{full}_{partial}"
     module = Module(name, pipeline="light")
-    _Driver(module, name, full, partial).emit()
+    _Driver(module, name, size, full, partial).emit()
     return name, module.text()
 
 
 class _Driver:
     """The loops: items, blocks of squares, positions, tiles; then the sums become weights."""
 
-    def __init__(self, module, name, full, partial):
+    def __init__(self, module, name, size, full, partial):
+        self.size = size
         self.table = ArgumentTable(("x", "dy", "partial"), _INTEGERS)
         self.rows = rows_for(full or partial, "float32", "columns")
         self.shapes = [TileShape("float32", self.rows, columns, "columns", False)
@@ -132,7 +133,7 @@ class _Driver:
 
     def _item(self, shape, first, last):
         f, element, stride = self.f, self.type.element, shape.columns
-        squares = Squares(f, self)
+        squares = Squares(f, self, INPUT + 1 - self.size)
         v, d, sums = (f.byte_offset(f.scratch, at) for at in (self.v_at, self.d_at, self.sums_at))
         with f.loop(first, last, self.block) as loop:
             count = f.min_int(last - loop.index, self.block)
@@ -158,12 +159,13 @@ class _Driver:
         self._gather(sums, stride)
 
     def _gather(self, sums, stride):
-        """The 36 sums of each pair of channels become its 9 weights."""
+        """The 36 sums of each pair of channels become its weights."""
         f, line = self.f, self.channels * stride
         # rows of a panel are whole vectors, of which the last may be half a one
         type = vector(self.type.element, square_side(self.type.lanes))
         with f.loop(0, self.here * stride, type.lanes) as at:
             transform_square(
-                f, gather_weight, INPUT,
+                f, functools.partial(gather_weight, count=self.size), INPUT,
                 lambda i, j: f.load(type, sums, line * (INPUT * i + j) + at.index),
-                lambda i, j, value: f.store(value, self.part, line * (3 * i + j) + at.index))
+                lambda i, j, value: f.store(value, self.part,
+                                            line * (self.size * i + j) + at.index))

@@ -21,21 +21,22 @@ SHAPES = [(6, 64, 64, (16, 16), ((1, 1), (1, 1))), (6, 20, 24, (17, 9), ((1, 1),
           (20, 70, 12, (9, 9), ((1, 1), (1, 1)))]
 
 
-def shape_of(batch, inputs, outputs, extents, padding):
-    return make_shape(batch, 1, inputs, outputs, extents, (3, 3), (1, 1), padding, (1, 1), (1, 1))
+def shape_of(batch, inputs, outputs, extents, padding, size=3):
+    return make_shape(batch, 1, inputs, outputs, extents, (size, size), (1, 1), padding, (1, 1),
+                      (1, 1))
 
 
 def arrays(shape):
     generator = np.random.default_rng(0)
     x = generator.standard_normal((shape.batch, shape.inputs, *shape.extents)).astype("f4")
-    w = generator.standard_normal((shape.outputs, shape.inputs, 3, 3)).astype("f4")
+    w = generator.standard_normal((shape.outputs, shape.inputs, *shape.size)).astype("f4")
     dy = generator.standard_normal((shape.batch, shape.outputs, *shape.out)).astype("f4")
     return x, w, dy
 
 
 def weight(x, dy, shape):
     memory = Memory()
-    dw = np.full((shape.outputs, shape.inputs, 3, 3), np.nan, "f4")
+    dw = np.full((shape.outputs, shape.inputs, *shape.size), np.nan, "f4")
     memory.run(convolve_weight.plan_convolve_weight(
         shape, x=x_operand(memory, x, False), dy=memory.add(channels_last(dy)),
         dw=memory.add(dw), allocate=memory.allocate))
@@ -52,11 +53,15 @@ def form(monkeypatch):
     return choose
 
 
+@pytest.mark.parametrize("size", [3, 5])
 @pytest.mark.parametrize("numbers", SHAPES)
-def test_error_is_within_four_times_the_direct_forms(form, numbers):
-    shape = shape_of(*numbers)
+def test_error_is_within_four_times_the_direct_forms(form, numbers, size):
+    batch, inputs, outputs, extents, padding = numbers
+    extents = tuple(extent + size - 3 for extent in extents)
+    shape = shape_of(batch, inputs, outputs, extents, padding, size)
     x, w, dy = arrays(shape)
-    for run, other, expected in ((forward, w, expected_forward), (weight, dy, expected_weight)):
+    runs = [(forward, w, expected_forward), (weight, dy, expected_weight)]
+    for run, other, expected in runs if size == 3 else runs[:1]:
         right = expected(x, other, shape)
         errors = []
         for always in (True, False):
@@ -91,6 +96,8 @@ def test_what_it_applies_to(monkeypatch):
     strides = (64 * 256, 64 * 16, 64, 1)
     assert winograd.pays(shape, strides) and winograd.pays(shape, strides, weights=False)
     assert not winograd.pays(shape, (64 * 256, 16, 1, 256))          # planes
+    large = shape_of(8, 64, 64, (16, 16), ((2, 2), (2, 2)), 5)
+    assert winograd.pays(large, strides) and not winograd.pays(large, strides, weights=False)
     few = shape_of(1, 64, 64, (4, 4), ((1, 1), (1, 1)))
     assert not winograd.pays(few, strides)
     assert not winograd.pays(shape_of(2, 64, 64, (16, 16), ((1, 1), (1, 1))), strides,
