@@ -9,6 +9,8 @@ from .construct import from_numpy, tensor
 from .graph.ir import building
 from .ops._arguments import type_name
 from .ops.declare import DECLARED
+from .record.saved import mark_written
+from .record.trace import current_trace
 from .record.values import concrete, references
 from .tensor import Tensor, from_value
 
@@ -273,6 +275,8 @@ def _write_concrete(self, index, given) -> bool:
         array[place] = content
     except (IndexError, ValueError, OverflowError):
         return False                      # the recorded operation words the error
+    if value.trace is not None and building.grad_enabled and value.trace is current_trace():
+        mark_written(value.trace, value, None)
     self._value = fresh
     if storage is None:
         self._version_count += 1

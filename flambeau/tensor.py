@@ -15,10 +15,11 @@ import numpy as np
 
 from . import dtypes
 from .dtypes import Size, device
-from .graph.ir import building, topological_order
+from .graph.ir import building
 from .ops import declare
 from .ops.declare import DECLARED, Declaration
-from .record.trace import current_trace, flush, record
+from .record.saved import mark_written
+from .record.trace import current_trace, flush, record, state
 from .record.values import Value, aval_of, concrete, references
 
 __all__ = ["DECLARED", "Tensor", "aval_of", "flush", "from_array", "from_value", "pin"]
@@ -328,8 +329,9 @@ class Tensor(metaclass=_TensorType):
         value = new._fetch()
         trace = current_trace()
         old = self._fetch()
-        if mark and building.grad_enabled:
-            _mark_written(trace, old, value)
+        noted = mark and building.grad_enabled
+        if noted and not self._chain:
+            mark_written(trace, old, value)
         if mark and old.owner is not None:
             old.written = True
         storage = self._storage
@@ -344,6 +346,8 @@ class Tensor(metaclass=_TensorType):
             if leaf is not None:             # through `.data` or under no_grad: stays a leaf
                 before, building.grad_enabled = building.grad_enabled, False
             value = _write_through(storage, self._chain, self, value)
+            if noted and all(step[0].name != "detach" for step in self._chain):
+                mark_written(state.trace, old, value, storage.value)
             storage.value = value
             storage.version += 1
             if leaf is not None:
@@ -511,23 +515,6 @@ def _write_through(storage: Storage, chain, tensor: Tensor, new: Value) -> Value
     from .ops.views import write_view
     key = tuple((declaration, static, index) for declaration, static, index in chain)
     return record(write_view, (_Bare(storage.value), _Bare(new)), key)[1][0]
-
-
-def _mark_written(trace, value: Value, new: Value) -> None:
-    """Remember in the program that `new` replaced `value` in its tensor."""
-    if value.trace is not trace or new.trace is not trace:
-        return
-    key = ("written", value.slot, new.slot)
-    step = trace.cursor.children.get(key)
-    if step is None:
-        from .record.sites import user_site
-        node = trace.nodes()[value.slot]
-        site = user_site()
-        step = trace.add_step(key, (), 0)
-        step.written = dict(step.written)
-        own = frozenset(topological_order([trace.nodes()[new.slot]], stop={node}))
-        step.written[node] = (f"at {site[0]}:{site[1]}" if site else "in place", own)
-    trace.cursor = step
 
 
 # ---- memory that NumPy sees -------------------------------------------------------------------

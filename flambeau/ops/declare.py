@@ -66,7 +66,8 @@ class Declaration:
         self.samples = samples
         self.at_once: Any = None            # set by _at_once.py: a way around recording
         self.parameters = _parameters(body)
-        self.operation = Operation(name, self.build, partial(refuse_operands, self))
+        self.operation = Operation(name, self.build, partial(refuse_operands, self),
+                                   view if name != "detach" else False)
         self.function = _make_function(self)
 
     def build(self, arguments, static):

@@ -11,6 +11,7 @@ from typing import Any
 from ..graph.differentiate import gradients, substitute
 from ..graph.ir import Node, building, p, topological_order
 from .execute import Execution, is_terminal
+from .saved import inplace_error, refuse_overwritten
 from .sites import user_site
 from .trace import Trace, new_values
 from .values import Value
@@ -130,17 +131,13 @@ def _expand_here(trace, roots, given, cuts, captures, retain, create_graph, key)
     root_nodes = [nodes[s] for s in roots]
     cut_nodes = frozenset(nodes[s] for s in cuts)
     wanted = _targets(nodes, root_nodes, cut_nodes, [nodes[s] for s in captures])
-    freed, written = trace.cursor.freed, trace.cursor.written
+    freed = trace.cursor.freed
     visited: list[Node] = []
-    forward = set(nodes) if written else set()
-
-    def visit(node, contributions):
-        visited.append(node)
-        if written:
-            _refuse_written(node, contributions, forward, written)
-
-    found = gradients(root_nodes, given, wanted, create_graph, cut_nodes, visit)
+    found = gradients(root_nodes, given, wanted, create_graph, cut_nodes,
+                      lambda node, contributions: visited.append(node))
     _refuse_freed(visited, freed)
+    if trace.cursor.written:
+        refuse_overwritten(trace.cursor, visited)
     pairs = [(slot_of[n], g) for n, g in zip(wanted, found) if g is not None]
     step = trace.add_step(key, (), 0)
     step.extra = expanded = _Expanded()
@@ -167,6 +164,8 @@ def _expand_there(trace, execution, roots, given, cuts, captures, retain, create
     found = gradients(list(roots), placeholders, wanted, create_graph, cut_nodes,
                       lambda node, contributions: visited.append(node))
     _refuse_freed(visited, execution.freed)
+    if execution.program.step.written:
+        refuse_overwritten(execution.program.step, visited)
     pairs = [(n, g) for n, g in zip(wanted, found) if g is not None]
     # every target that is a leaf enters, so that aliasing with this program's leaves is known
     reads = [n for n in topological_order([g for _, g in pairs], stop=execution.known)
@@ -202,33 +201,8 @@ _SAVES_NOTHING = {"add", "sub", "neg", "cast", "reshape", "permute", "expand", "
                   "reduce_sum", "concatenate", "flip", "get", "variable", "boundary"}
 
 
-def _refuse_written(node: Node, contributions, forward: set[Node], written) -> None:
-    """The gradient rule of `node` must not read a value that was overwritten since.
-
-    The operation that overwrote it may: it keeps what it read.
-    """
-    given = [c for c in contributions if c is not None]
-    reads = topological_order(given, stop=forward)
-    forward.update(reads)         # what this rule made is read by the rules after it, not this read
-    for read in reads:
-        if read in written and read.op != "constant":
-            where, own = written[read]
-            if node not in own:
-                raise RuntimeError(inplace_error(read, where))
-
-
-def inplace_error(node: Node, where: str) -> str:
-    """PyTorch's message, with the line that wrote."""
-    kind = f"torch.{node.dtype.legacy_name}Tensor {list(node.shape)}"
-    made = f" (made at {node.site[0]}:{node.site[1]})" if node.site else ""
-    return ("one of the variables needed for gradient computation has been modified by an inplace "
-            f"operation: [{kind}], which is output 0 of {node.op.capitalize()}Backward0, is at "
-            f"version 1; expected version 0 instead. Written {where}{made}. Hint: use an "
-            "operation that makes a new tensor there, or clone the tensor before writing.")
-
-
 def _refuse_changed(execution: Execution, reads: list[Node]) -> None:
     """A leaf that backward reads must still be its tensor's value."""
     for node in reads:
         if execution.known[node].written:
-            raise RuntimeError(inplace_error(node, "in place after its use"))
+            raise RuntimeError(inplace_error(node, "in place after its use", None))

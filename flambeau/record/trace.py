@@ -29,12 +29,13 @@ TRIE_LIMIT = 60_000             # known steps (about 2 kB each) after which all 
 class Operation:
     """What the trie knows of a declared operation: a name and a body over nodes."""
 
-    __slots__ = ("name", "build", "refusal")
+    __slots__ = ("name", "build", "refusal", "shares_memory")
 
-    def __init__(self, name: str, build, refusal=None):
+    def __init__(self, name: str, build, refusal=None, shares_memory: bool | str = False):
         self.name = name
         self.build = build          # build(operands: list of Node, number nodes, None; static)
         self.refusal = refusal      # (place, operands, static) -> TypeError for an operand
+        self.shares_memory = shares_memory     # with its first operand; or "if possible"
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
@@ -64,8 +65,7 @@ class Step:
         self.extra: Any = None            # what macro events keep: see record/backward.py
         self.site = building.site
         self.freed: frozenset[Node] = parent.freed if parent else frozenset()
-        # overwritten values: where, and the nodes of the operation that overwrote them
-        self.written: dict[Node, Any] = parent.written if parent else {}
+        self.written: bool = parent is not None and parent.written     # see record/saved.py
 
     def path(self) -> list[Step]:
         """The steps from the root to this one."""
