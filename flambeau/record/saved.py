@@ -149,9 +149,10 @@ class _Memory:
         self.writes.setdefault(memory, []).append(step)
         if new is None:
             return
+        if base is not None:       # `new` is the base with the view written, by an operation that
+            self.memory[new] = memory            # reads the base and the view's new value
+            new = self.maker[new].key[4]
         self.memory[new] = memory
-        if base is not None:                 # `new` is the base's value with the view written
-            return
         self.is_view[new] = self.is_view[old]
         maker = self.maker[new]
         if maker.key[0].__class__ is Operation and maker.key[0].name == "to_dtype" \
