@@ -188,6 +188,12 @@ def test_rows_that_are_walked_three_times(rows, n):
     np.testing.assert_allclose(out, powers / powers.sum(1, keepdims=True), rtol=2e-6)
     np.testing.assert_allclose(total, powers.sum(1), rtol=2e-6)
     assert call.items == rows
+    # the walk that computes the exponentials fetches the next row; a plain sum leaves that to the
+    # processor
+    assert "llvm.prefetch" in str(call.ir_text)
+    plain = plan(Body(loops(rows, n, reduced=(1,)), [
+        Store("total", index(1, 0), reduction("reduce_sum", load("x", place), (1,)))]))
+    assert "llvm.prefetch" not in str(plain)
 
 
 @pytest.mark.parametrize("kind", ["reduce_sum", "reduce_prod", "reduce_max", "reduce_min"])
