@@ -20,8 +20,8 @@ def _positive(kind):
             value = kind(text)
         except ValueError:
             raise argparse.ArgumentTypeError(f"invalid {kind.__name__} value: {text!r}")
-        if not value > 0:
-            raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"must be above 0 and finite, not {text}")
         return value
     return parse
 
@@ -36,8 +36,8 @@ def _parser() -> argparse.ArgumentParser:
                         help="passes over the training images")
     parser.add_argument("--batch-size", type=_positive(int), default=64, metavar="N",
                         help="images a training step")
-    parser.add_argument("--lr", type=_positive(float), default=None, metavar="X",
-                        help="learning rate of SGD with momentum 0.9 (default: 0.05)")
+    parser.add_argument("--lr", type=_positive(float), default=0.05, metavar="X",
+                        help="learning rate of SGD with momentum 0.9")
     parser.add_argument("--seed", type=int, default=0, metavar="N",
                         help="seed of all random numbers")
     parser.add_argument("--model", choices=("cnn", "mlp"), default="cnn",
@@ -50,7 +50,6 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; its exit status."""
     options = _parser().parse_args(arguments)
-    options.lr = 0.05 if options.lr is None else options.lr
     from .train import Progress, train
     progress = Progress()
     try:

@@ -121,3 +121,5 @@ def test_help_names_every_option(capsys):
     assert end.value.code == 0
     for option in ("--data", "--epochs", "--batch-size", "--lr", "--seed", "--model", "--out"):
         assert option in text
+    assert text.count("(default: ") == 7 and "None" not in text
+    assert "momentum 0.9 (default: 0.05)" in " ".join(text.split())
