@@ -74,12 +74,8 @@ def _view_of(node, source: np.ndarray) -> np.ndarray | None:
             source.reshape(-1)[node.attrs["offset"]:], node.attrs["shape"],
             tuple(s * size for s in node.attrs["strides"]))
     if node.op == "reshape":
-        made = source.view()
-        try:
-            made.shape = node.shape
-        except AttributeError:
-            return None
-        return made
+        made = source.reshape(node.shape)      # NumPy 2.5 deprecates assigning to .shape
+        return made if not made.size or np.may_share_memory(made, source) else None
     if node.op in ("permute", "slice", "flip", "real", "imag"):
         return node.primitive.evaluate(node, source)
     if node.op == "expand":

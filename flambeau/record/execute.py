@@ -323,10 +323,10 @@ def execute(trace: Trace) -> None:
     held = tuple([n > _BASE for n in map(sys.getrefcount, values)])
     inputs = [values[s] for s in trace.leaves]
     key = (held, tuple([v.shared for v in inputs]), frozenset(trace.roots))
-    try:
-        program, copied = step.variants[key]
-    except KeyError:
-        program, copied = step.variants[key] = _program(trace, held, key[2])
+    found = step.variants.get(key)
+    if found is None:        # not in `except KeyError`: an interrupt's traceback would show it
+        found = step.variants[key] = _program(trace, held, key[2])
+    program, copied = found
     if program is None or not program.outputs:
         return
     observers = tuple(watchers)

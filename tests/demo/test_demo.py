@@ -114,6 +114,13 @@ def test_without_the_data_set_and_the_network_the_embedded_subset_is_used(tmp_pa
     assert np.bincount(test.tensors[1].numpy()).tolist() == [200] * 10
 
 
+@pytest.mark.parametrize("rate", ["0", "-1", "inf", "nan", "fast"])
+def test_a_learning_rate_that_is_none(rate, capsys):
+    with pytest.raises(SystemExit) as end:
+        demo.main(["--lr", rate])
+    assert end.value.code == 2 and "argument --lr: " in capsys.readouterr().err
+
+
 def test_help_names_every_option(capsys):
     with pytest.raises(SystemExit) as end:
         demo.main(["--help"])
@@ -121,5 +128,6 @@ def test_help_names_every_option(capsys):
     assert end.value.code == 0
     for option in ("--data", "--epochs", "--batch-size", "--lr", "--seed", "--model", "--out"):
         assert option in text
+    text = " ".join(text.split())
     assert text.count("(default: ") == 7 and "None" not in text
-    assert "momentum 0.9 (default: 0.05)" in " ".join(text.split())
+    assert "momentum 0.9 (default: 0.05)" in text
