@@ -38,6 +38,7 @@ from flambeau.codegen.tile import (
     ACCUMULATE,
     FINAL,
     TileShape,
+    by_panel,
     call_tile,
     define_tile,
     rows_for,
@@ -386,13 +387,7 @@ class _Driver:
                         column=first, rows=f.min_int(pixels - row, self.rows), width=width,
                         flags=flags)
 
-            if len(self.shapes) == 1:
-                tiles(self.shapes[0])
-            else:
-                with f.if_(f.eq(width, self.panel)) as branch:
-                    tiles(self.shapes[0])
-                with branch.otherwise():
-                    tiles(self.shapes[1])
+            by_panel(f, self.shapes, width, self.panel, tiles)
 
     def _fill_tables(self, phase):
         """For each pixel of the block in this phase: where its window starts, and its number."""

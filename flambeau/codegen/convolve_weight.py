@@ -36,6 +36,7 @@ from flambeau.codegen.tile import (
     ACCUMULATE,
     FINAL,
     TileShape,
+    by_panel,
     call_tile,
     define_tile,
     element_type,
@@ -236,13 +237,8 @@ class _Driver:
         f = self.f
         fields = f.at(f.args, self.phase_table + number * len(_PHASE), I64)
         phase = {name: f.load(I64, fields, i) for i, name in enumerate(_PHASE)}
-        if len(self.shapes) == 1:
-            return self._panel(self.shapes[0], phase, flags)
-        # a last panel, however wide, has its own tile
-        with f.if_(f.eq(self.width, self.panel)) as branch:
-            self._panel(self.shapes[0], phase, flags)
-        with branch.otherwise():
-            self._panel(self.shapes[1], phase, flags)
+        by_panel(f, self.shapes, self.width, self.panel,
+                 lambda shape: self._panel(shape, phase, flags))
 
     def _panel(self, shape, phase, flags):
         f = self.f

@@ -30,8 +30,8 @@ from collections.abc import Sequence
 from flambeau.codegen.emitter import F32, F64, I64, PTR, VOID, vector
 from flambeau.runtime import _cpu
 
-__all__ = ["ACCUMULATE", "FINAL", "TileShape", "call_tile", "define_tile", "element_type",
-           "pick_panels", "rows_for", "vector_lanes"]
+__all__ = ["ACCUMULATE", "FINAL", "TileShape", "by_panel", "call_tile", "define_tile",
+           "element_type", "pick_panels", "rows_for", "vector_lanes"]
 
 ACCUMULATE = 1  # flag: start from what C holds instead of zero
 FINAL = 2       # flag: these are results, to which the epilogue applies
@@ -144,6 +144,16 @@ def call_tile(f, shape: TileShape, **values):
     if values:
         raise TypeError(f"call_tile has no parameters {sorted(values)}")
     f.call(shape.name, VOID, arguments)
+
+
+def by_panel(f, shapes, width, panel, emit):
+    """Emits `emit(shape)`, with a branch where the last panel, however wide, has its own tile."""
+    if len(shapes) == 1:
+        return emit(shapes[0])
+    with f.if_(f.eq(width, panel)) as branch:
+        emit(shapes[0])
+    with branch.otherwise():
+        emit(shapes[1])
 
 
 def define_tile(module, shape: TileShape, epilogue=None, epilogue_slot: int = 0):

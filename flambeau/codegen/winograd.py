@@ -26,6 +26,7 @@ from flambeau.codegen.packing import square_side
 from flambeau.codegen.tile import (
     FINAL,
     TileShape,
+    by_panel,
     call_tile,
     define_tile,
     element_type,
@@ -66,7 +67,7 @@ def _switched_on() -> bool:
 
 def applies(shape, x_strides) -> bool:
     """Whether a convolution has this form: over images, stride and dilation 1, one group."""
-    return (_switched_on() and len(shape.size) == 2 and tuple(shape.size) in ((3, 3), (5, 5))
+    return (_switched_on() and tuple(shape.size) in ((3, 3), (5, 5))
             and shape.groups == 1 and shape.dtype == "float32" and x_strides[-1] == 1
             and all(v == 1 for v in (*shape.stride, *shape.dilation, *shape.base_dilation)))
 
@@ -95,7 +96,7 @@ def pays(shape, x_strides, weights=True) -> bool:
         return False
     down, across = squares_of(shape)
     squares = shape.batch * down * across
-    if not weights and (squares < 48 or shape.size != (3, 3)):
+    if not weights and (squares < 48 or tuple(shape.size) != (3, 3)):
         return False
     batch = judged_batch(shape.batch)
     pairs = shape.inputs * shape.outputs
@@ -362,13 +363,8 @@ class _Driver:
                 column = panel.index * self.panel
                 width = f.min_int(self.outputs - column, self.panel)
                 weights = f.at(self.weights, panel.index * self.panel_size, self.type.element)
-                if len(self.shapes) == 1:
-                    self._panel(self.shapes[0], v, weights, a_rows, out_rows, count)
-                else:
-                    with f.if_(f.eq(width, self.panel)) as branch:
-                        self._panel(self.shapes[0], v, weights, a_rows, out_rows, count)
-                    with branch.otherwise():
-                        self._panel(self.shapes[1], v, weights, a_rows, out_rows, count)
+                by_panel(f, self.shapes, width, self.panel, lambda shape: self._panel(
+                    shape, v, weights, a_rows, out_rows, count))
                 with f.loop(0, count) as square:
                     self._finish(squares.place(first + square.index), square.index, column, width)
 

@@ -19,6 +19,7 @@ from flambeau.codegen.tile import (
     ACCUMULATE,
     FINAL,
     TileShape,
+    by_panel,
     call_tile,
     define_tile,
     element_type,
@@ -42,6 +43,7 @@ from flambeau.codegen.winograd_transforms import (
 
 __all__ = ["plan_winograd_weight"]
 
+_SIZE = 3       # of the window; for 5x5, the error would be 5 times the direct form's
 _SQUARES = 24   # of a block: with 64 channels on both sides, 0.4 MiB beside 0.6 MiB of sums
 _CHANNELS = 64  # of a block of input channels
 _ITEMS = 8      # wanted, so that threads share them evenly
@@ -63,7 +65,7 @@ def plan_winograd_weight(shape, layout, *, x, dy, allocate, label=""):
     chunk_squares = -(-squares // chunks)
     chunks = -(-squares // chunk_squares)
     block = min(_SQUARES, chunk_squares)
-    part = math.prod(shape.size) * channels * layout.panel
+    part = _SIZE * _SIZE * channels * layout.panel
     partial = Pointer(allocate(chunks * owners * part * 4))
     values = square_values(shape, x.strides, channels, block)
     d_position = block * layout.panel + PAD
@@ -76,7 +78,7 @@ def plan_winograd_weight(shape, layout, *, x, dy, allocate, label=""):
         outputs=shape.outputs, panel=layout.panel, panels=layout.panels,
         channel_blocks=channel_blocks, chunks=chunks, chunk_squares=chunk_squares, part_size=part,
         d_position=d_position)
-    name, text = _kernel(shape.size[0], *layout.widths)
+    name, text = _kernel(*layout.widths)
     nbytes = 4 * shape.batch * (shape.inputs * math.prod(shape.extents)
                                 + shape.outputs * math.prod(shape.out))
     call = KernelCall(name, text, args, owners * chunks, 1,
@@ -86,18 +88,17 @@ def plan_winograd_weight(shape, layout, *, x, dy, allocate, label=""):
 
 
 @functools.cache
-def _kernel(size, full, partial):
-    name = f"winograd_weight_{size}_{full}_{partial}"
+def _kernel(full, partial):
+    name = f"winograd_weight_{full}_{partial}"
     module = Module(name, pipeline="light")
-    _Driver(module, name, size, full, partial).emit()
+    _Driver(module, name, full, partial).emit()
     return name, module.text()
 
 
 class _Driver:
     """The loops: items, blocks of squares, positions, tiles; then the sums become weights."""
 
-    def __init__(self, module, name, size, full, partial):
-        self.size = size
+    def __init__(self, module, name, full, partial):
         self.table = ArgumentTable(("x", "dy", "partial"), _INTEGERS)
         self.rows = rows_for(full or partial, "float32", "columns")
         self.shapes = [TileShape("float32", self.rows, columns, "columns", False)
@@ -123,17 +124,12 @@ class _Driver:
             self.part = f.at(self.partial, items.index * self.part_size, self.type.element)
             first = chunk * self.chunk_squares
             last = f.min_int(self.squares, first + self.chunk_squares)
-            if len(self.shapes) == 1:
-                self._item(self.shapes[0], first, last)
-            else:
-                with f.if_(f.eq(self.present, self.panel)) as branch:
-                    self._item(self.shapes[0], first, last)
-                with branch.otherwise():
-                    self._item(self.shapes[1], first, last)
+            by_panel(f, self.shapes, self.present, self.panel,
+                     lambda shape: self._item(shape, first, last))
 
     def _item(self, shape, first, last):
         f, element, stride = self.f, self.type.element, shape.columns
-        squares = Squares(f, self, INPUT + 1 - self.size)
+        squares = Squares(f, self, INPUT + 1 - _SIZE)
         v, d, sums = (f.byte_offset(f.scratch, at) for at in (self.v_at, self.d_at, self.sums_at))
         with f.loop(first, last, self.block) as loop:
             count = f.min_int(last - loop.index, self.block)
@@ -165,7 +161,7 @@ class _Driver:
         type = vector(self.type.element, square_side(self.type.lanes))
         with f.loop(0, self.here * stride, type.lanes) as at:
             transform_square(
-                f, functools.partial(gather_weight, count=self.size), INPUT,
+                f, functools.partial(gather_weight, count=_SIZE), INPUT,
                 lambda i, j: f.load(type, sums, line * (INPUT * i + j) + at.index),
                 lambda i, j, value: f.store(value, self.part,
-                                            line * (self.size * i + j) + at.index))
+                                            line * (_SIZE * i + j) + at.index))
