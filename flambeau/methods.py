@@ -327,6 +327,33 @@ def _grad_fn(self):
     return grad_node(self)
 
 
+for _name, _sentence in {
+    "H": "The matrix transposed and conjugated.", "T": "All dimensions in reverse order.",
+    "mH": "The last two dimensions exchanged, conjugated.",
+    "mT": "The last two dimensions exchanged.", "real": "The real parts: a view.",
+    "imag": "The imaginary parts: a view.", "cpu": "This tensor: all are on the CPU.",
+    "grad_fn": "The operation that computed this tensor, when it requires gradients.",
+    "expand_as": "Expanded to another tensor's shape.", "get_device": "-1: on the CPU.",
+    "is_complex": "Whether the elements are complex numbers.",
+    "is_conj": "False: conjugates are computed, not marked.",
+    "is_floating_point": "Whether the elements are floating-point numbers.",
+    "is_pinned": "False: there is no memory to pin without a device.",
+    "is_shared": "False: processes that share a tensor see a file's memory.",
+    "is_signed": "Whether the dtype has negative numbers.",
+    "itemsize": "The bytes of one element.", "layout": "torch.strided: elements at strides.",
+    "new": "A tensor of this dtype: of a shape, or with the data given.",
+    "new_empty": "A tensor of `size` in this dtype; its elements are 0.",
+    "new_ones": "A tensor of ones in this tensor's dtype.",
+    "new_zeros": "A tensor of zeros in this tensor's dtype.",
+    "pin_memory": "This tensor: there is no memory to pin without a device.",
+    "ravel": "One dimension with all elements.", "reshape_as": "In another tensor's shape.",
+    "resolve_conj": "This tensor: conjugates are computed, not marked.",
+    "resolve_neg": "This tensor: negatives are computed, not marked.",
+    "type_as": "In another tensor's dtype.", "view_as": "The same memory in another's shape.",
+}.items():
+    Tensor.__dict__[_name].__doc__ = _sentence
+
+
 for _declaration in list(DECLARED.values()):
     attach(_declaration)
 

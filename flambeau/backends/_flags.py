@@ -22,6 +22,7 @@ def flags_of(namespace, names):
     """A context manager that sets flags of a module until its end."""
     @contextlib.contextmanager
     def flags(**values):
+        """Set flags of this module until the end of the block."""
         for name in values:
             if name not in names:
                 raise TypeError(f"flags() got an unexpected keyword argument '{name}'")
