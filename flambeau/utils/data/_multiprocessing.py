@@ -13,6 +13,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import sys
 import time
 import warnings
 import weakref
@@ -31,6 +32,18 @@ _open_connections: weakref.WeakSet = weakref.WeakSet()
 
 #: Seconds that stopping workers may take to finish a sample before they are terminated.
 STOP_GRACE = 1.0
+
+
+def default_context() -> Any:
+    """The start method that was chosen; else fork where Python forked before 3.14.
+
+    Programs without ``if __name__ == "__main__":``, and data sets that cannot be pickled, work
+    then under every Python; the runtime is made to survive a fork.
+    """
+    chosen = multiprocessing.get_start_method(allow_none=True)
+    if chosen is None and sys.platform.startswith("linux"):
+        return multiprocessing.get_context("fork")
+    return multiprocessing.get_context(chosen)
 
 
 class _Worker:
@@ -136,7 +149,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         self._reset(loader, first_iter=True)
 
     def _start_workers(self, loader: DataLoader) -> None:
-        context = loader.multiprocessing_context or multiprocessing.get_context()
+        context = loader.multiprocessing_context or default_context()
         fetcher_factory = FetcherFactory(loader)
         flush()  # else each forked worker would run what is pending here
         try:

@@ -3,29 +3,33 @@
 import gc
 import multiprocessing
 import os
+import pickle
 import random
 import signal
 import subprocess
 import sys
 import textwrap
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import flambeau as torch
 from flambeau.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
+from flambeau.utils.data._multiprocessing import default_context
 from flambeau.utils.data._utils import transport
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="tests fork workers")
 
 
-@pytest.fixture(autouse=True)
-def fork_by_default(monkeypatch):
-    """Python 3.14's default start method could not send this file's local classes."""
-    context = SimpleNamespace(get_context=lambda: multiprocessing.get_context("fork"))
-    monkeypatch.setattr("flambeau.utils.data._multiprocessing.multiprocessing", context)
+def test_programs_fork_unless_they_choose(monkeypatch):
+    """Python 3.14's default could not send local classes, or run scripts without a main guard."""
+    chosen = []
+    monkeypatch.setattr(multiprocessing, "get_start_method",
+                        lambda allow_none=False: chosen[0] if chosen else None)
+    assert default_context().get_start_method() == "fork"
+    chosen.append("spawn")
+    assert default_context().get_start_method() == "spawn"
 
 
 class Images(Dataset):
@@ -225,7 +229,8 @@ def test_exception_types_that_do_not_travel():
 
 
 def test_batch_that_cannot_be_pickled():
-    with pytest.raises((AttributeError, TypeError, RuntimeError), match="DataLoader worker"):
+    kinds = (AttributeError, TypeError, RuntimeError, pickle.PicklingError)
+    with pytest.raises(kinds, match="DataLoader worker"):
         list(DataLoader(Images(2), 2, num_workers=1, collate_fn=lambda samples: lambda: 0))
 
 
