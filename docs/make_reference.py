@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import enum
 import importlib
 import inspect
 import io
@@ -231,7 +232,7 @@ def arguments(declaration: Declaration) -> list[str]:
 
 
 def _value(default) -> str:
-    if isinstance(default, type) or inspect.isroutine(default) or inspect.ismodule(default):
+    if hasattr(default, "__name__"):
         return default.__name__
     text = repr(default)
     if text.startswith("<"):
@@ -243,7 +244,25 @@ def _annotation(annotation) -> str:
     if annotation is inspect.Parameter.empty:
         return ""
     text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
-    return f": {text}" if text and "<" not in text and text != "Any" else ""
+    return f": {text}" if text and "<" not in text and text not in ("Any", "Union") else ""
+
+
+def _is_ours(value) -> bool:
+    return (getattr(value, "__module__", None) or "").startswith(("flambeau", "torch"))
+
+
+def _sentence(entry: Entry) -> str:
+    """The docstring of an entry, or what stands in its place."""
+    value = entry.object
+    if isinstance(value, type) and issubclass(value, torch.vision.models.WeightsEnum):
+        return "Trained weights: " + ", ".join(value.__members__) + "."
+    if isinstance(value, property):
+        return inspect.getdoc(value) or ""
+    if not callable(value):
+        return f"{value!r} for every tensor."
+    return (inspect.getdoc(value) or "") if _is_ours(value) else (
+        f"Python's `{value.__module__}.{value.__qualname__}`."
+        if hasattr(value, "__qualname__") else f"Python's `{value!r}`.")
 
 
 def signature(name: str, value) -> str:
@@ -251,6 +270,9 @@ def signature(name: str, value) -> str:
     value = inspect.unwrap(value) if isinstance(value, type(torch.add)) else value
     if isinstance(value, property) or not callable(value):
         return name
+    if isinstance(value, type) and issubclass(value, (enum.Enum, BaseException)) or (
+            not _is_ours(value)):
+        return f"{name}(...)"         # Python's own signatures differ from version to version
     try:
         found = inspect.signature(value)
     except (TypeError, ValueError):
@@ -411,9 +433,7 @@ def entry_text(entry: Entry, examples: dict[str, str], used: set[str]) -> str:
     short = entry.name.removeprefix("torch.") if entry.name.startswith("torch.Tensor.") else (
         entry.name)
     parts = [f"## {short}", "", "```python", signature(short, entry.object), "```", ""]
-    doc = inspect.getdoc(entry.object) or ""
-    if isinstance(entry.object, type) and issubclass(entry.object, torch.vision.models.WeightsEnum):
-        doc = "Trained weights: " + ", ".join(entry.object.__members__) + "."
+    doc = _sentence(entry)
     if entry.name.startswith("torch.Tensor."):
         doc = _method_doc(entry, doc)
     text = markdown(doc)
