@@ -111,12 +111,15 @@ class Plan:
                      if c.op == "load"]
         lanes = _cpu.vector_width()
         largest = max((len(index[1]) for index, _, _ in accesses), default=0)
+        most = max((self._touched(index) for index, _, _ in accesses), default=1)
         for k, extent in self.extents.items():
             score = 0.0
             for index, _, weight in accesses:
                 coefficients = dict(index[1])
                 c = coefficients.get(k)
-                important = weight if len(index[1]) == largest else 0.3 * weight
+                # the few results of a long reduction do not decide how it is walked over
+                important = weight if len(index[1]) == largest else (
+                    min(0.3, 8 * self._touched(index) / most) * weight)
                 if c == 1:
                     score += important
                 elif c is not None:

@@ -210,6 +210,7 @@ class _Attempt:
         self.ancestors: list[int] = []       # per step, the steps it needs as a bit mask
         self.cuts: set[Node] = set()
         self.claimed: set[Node] = set()
+        self.readers: dict[Node, list[int]] = {}     # of each kept node, the clusters that read it
         for node in self.order:
             if node in self.opaque:
                 self._place_opaque(node)
@@ -287,12 +288,13 @@ class _Attempt:
                 self.claimed.add(product)
                 self._new_step(node, Cluster([node], lowering, product=product), needs)
                 return
-        for candidate in at:
+        for candidate in at + self._siblings(node, needs, at):
             step = self.steps[candidate]
             if isinstance(step, Cluster) and self._can_follow(candidate, at) \
                     and self._join(step, node):
                 self.step_of[node] = candidate
                 self._inherit(candidate, at)
+                self._note_reads(needs, candidate)
                 return
         lowering = lowering or self._new_lowering(node)
         if lowering is None:
@@ -300,7 +302,29 @@ class _Attempt:
             self.steps.append(Opaque(node, []))      # never run: the attempt is repeated
             self.ancestors.append(0)
             return
+        self._note_reads(needs, len(self.steps))
         self._new_step(node, Cluster([node], lowering), needs)
+
+    def _note_reads(self, needs, at):
+        for node in needs:
+            found = self.readers.setdefault(node, [])
+            if at not in found:
+                found.append(at)
+
+    def _siblings(self, node, needs, at):
+        """Clusters that read what a reduction reads: one pass over memory then serves both."""
+        if node.primitive.kind != "reduce":
+            return []
+        found = [i for n in needs for i in self.readers.get(n, ())
+                 if 4 * n.numel >= node.inputs[0].numel and i not in at]
+        return [i for i in dict.fromkeys(reversed(found)) if self._same_space(i, node)]
+
+    def _same_space(self, at, node):
+        """Whether a cluster reduces the space that a reduction reduces."""
+        step = self.steps[at]
+        return (isinstance(step, Cluster) and bool(step.lowering.reduced)
+                and step.lowering.reduced == frozenset(reduced_dims(node))
+                and step.lowering.shape == node.inputs[0].shape)
 
     def _product(self, node, needs):
         """The contraction whose epilogue an anchor could begin."""

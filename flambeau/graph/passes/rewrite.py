@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from ..ir import Node
 from .eliminate_common import eliminate_common
+from .factor_sums import factor_sums
 from .pool_gradients import narrow_pool_gradients
 from .simplify import simplify
 
 __all__ = ["PASSES", "rewrite"]
 
-PASSES = (simplify, narrow_pool_gradients, eliminate_common, simplify)
+PASSES = (simplify, narrow_pool_gradients, eliminate_common, factor_sums, eliminate_common,
+          simplify)
 
 
 def rewrite(outputs: list[Node], passes=None, check=None) -> list[Node]:

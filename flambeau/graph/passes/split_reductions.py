@@ -14,6 +14,7 @@ import math
 
 from ..ir import PRIMITIVES, Node, p, topological_order
 from ..primitives.movement import slice_dim
+from .block_variances import block_variance
 from .simplify import rebuild
 
 __all__ = ["split_reductions"]
@@ -40,7 +41,7 @@ def split_reductions(outputs: list[Node], layouts: dict) -> list[Node]:
             if node in layouts:
                 layouts[built] = layouts[node]
         if built.op in _SPLITTABLE:
-            built = _split(built, layouts)
+            built = block_variance(node, new) or _split(built, layouts)
         new[node] = built
     return [new[o] for o in outputs]
 
