@@ -1,8 +1,8 @@
 """Variances from one pass over memory: each block's own mean and squares, combined afterwards.
 
 A part of `split_reductions`, which cuts the sum behind a mean into sums of blocks. The squares of
-x - mean(x) would need a second pass over all of x, since they wait for the mean. With the sum s, the
-mean m and the squares q of deviations from m of each block of n values (Chan, Golub and LeVeque,
+x - mean(x) would need a second pass over all of x, since they wait for the mean. With the sum s,
+the mean m and the squares q of deviations from m of each block of n values (Chan, Golub, LeVeque,
 https://doi.org/10.1080/00031305.1983.10483115),
 
     sum((x - mean)^2) = sum over blocks of q + n (m - mean)^2
