@@ -345,10 +345,12 @@ class CellWriter:
         if not lanes:
             f.store(value, pointer, first)
         elif lane == 1:
-            if mask is None:
-                f.store(value, pointer, first)
-            else:
+            if mask is not None:
                 f.store_masked(value, pointer, mask, first)
+            elif access.past_caches:
+                f.store(value, pointer, first, min(value.type.nbytes, _CACHE_LINE), True)
+            else:
+                f.store(value, pointer, first)
         else:
             indices = f.iota(vector(I64, lanes)) * f.splat(lane, lanes)
             f.scatter(value, f.at(pointer, first, value.type), indices, mask)

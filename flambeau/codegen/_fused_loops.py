@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._fused_cells import CellWriter, Unit
+from .emitter import VOID
 from .fused_operations import round_value
 from .reducers import Reducer
 
@@ -38,6 +39,9 @@ class _Writer(CellWriter):
             else:
                 self.write_block(block)
             self.scopes.pop()
+        if any(access.past_caches for access, _ in plan.stores):
+            # other threads see stores past the caches only behind a fence
+            f.call("llvm.x86.sse.sfence", VOID, [])
         return self.module.text()
 
     def split_row(self, row):

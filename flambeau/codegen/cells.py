@@ -104,11 +104,16 @@ class Cell:
 
 @dataclasses.dataclass(slots=True)
 class Store:
-    """`cell` is written to element `index` of `buffer`."""
+    """`cell` is written to element `index` of `buffer`.
+
+    `is_stream`: the buffer is larger than the caches and not the memory of an input, so that
+    nothing written to it can be met there again: stores may go past the caches.
+    """
 
     buffer: Hashable
     index: Affine
     cell: Cell
+    is_stream: bool = False
 
 
 @dataclasses.dataclass(slots=True)

@@ -28,7 +28,8 @@ from .kernel_call import Epilogue, Integer, KernelCall, Pointer
 
 __all__ = ["EpiloguePlan", "Plan", "plan_fused"]
 
-VERSION = 6
+VERSION = 7
+_LINE = 64                 # bytes of a cache line
 COLUMN_UNROLL = 4
 POINTWISE_BLOCK = 4096     # elements of an item where one loop holds everything
 SCRATCH_BYTES = 1 << 16    # of the values of a row that are kept from walk to walk
@@ -43,6 +44,7 @@ class Access:
     strides: dict        # loop -> slot of its stride, lane loop left out
     lane: object         # 0, 1, or the slot of the lane loop's stride
     values: tuple        # ((cell, slot of its stride or 1), ...)
+    past_caches: bool = False      # a store of whole, aligned vectors that skips the caches
 
 
 @dataclasses.dataclass
@@ -220,15 +222,17 @@ class Plan:
                 entry.append(cell.operands[0].dtype.name)
             entry.append(sorted(names[k] for k in cell.depends if k in names))
             self.key.append(entry)
-        self.stores = []
-        for store in body.stores:
-            access = self._access(store.buffer, store.index, store.cell.dtype)
-            self.stores.append((access, store.cell))
-            self.key.append(["store", numbers[store.cell], self._access_key(access, numbers)])
         self.block = (COLUMN_UNROLL * _cpu.vector_width() if self.shape == "columns"
                       else POINTWISE_BLOCK)
         if self.shape == "pointwise" and self.outer and self.lane_extent < 4 * POINTWISE_BLOCK:
             self.block = max(1, self.lane_extent)
+        self.stores = []
+        for store in body.stores:
+            access = self._access(store.buffer, store.index, store.cell.dtype)
+            access.past_caches = store.is_stream and self._is_aligned(store)
+            self.stores.append((access, store.cell))
+            self.key.append(["store", numbers[store.cell], self._access_key(access, numbers),
+                             access.past_caches])
         self.blocks = -(-self.lane_extent // self.block)
         self.block_slots = (self._integer(self.block), self._integer(self.blocks))
         assert len(self.pointers) == count, (len(self.pointers), count)
@@ -323,6 +327,17 @@ class Plan:
                        for k, c in index[1] if k not in self.extents
                        and self.body.atoms[k].cell is not None)
         return Access(pointer, strides[0], strides[1], values)
+
+    def _is_aligned(self, store):
+        """Whether all vectors that a store writes begin where non-temporal ones may."""
+        size = memory_type(store.cell.dtype).size
+        steps = {k: c for k, c in store.index[1] if k in self.extents}
+        places = [store.index[0], *(c for k, c in steps.items() if k != self.lane_loop)]
+        return (_cpu.is_x86() and steps.get(self.lane_loop) == 1
+                and all(self.body.atoms[k].cell is None for k, _ in store.index[1])
+                and self.pointer_of(store.buffer).offset % _LINE == 0
+                and (self.block * size % _LINE == 0 or self.block >= self.lane_extent)
+                and all(place * size % _LINE == 0 for place in places))
 
     def _access_key(self, access, numbers):
         names = self._names

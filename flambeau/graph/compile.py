@@ -18,6 +18,7 @@ import time
 from ..codegen import kernel_call
 from ..codegen.cells import Body, Store, affine_sum, number, scaled
 from ..codegen.fused import EpiloguePlan, plan_fused
+from ..runtime import _cpu
 from ..runtime._pool import Integer, KernelCall, Pointer
 from .executable import (
     Executable,
@@ -247,6 +248,14 @@ class _Compiler:
         place = self.places[node]
         return kernel_call.Pointer(place.buffer, place.offset)
 
+    def _is_stream(self, node):
+        """Whether a value is too large for the caches, in memory that is aligned and not read.
+
+        An input's memory may lie anywhere, and an update reads what it overwrites.
+        """
+        is_input = 0 < self.places[node].buffer < self.output_base
+        return node.nbytes > _cpu.cache_sizes()[2] and not is_input
+
     # ---- steps ----------------------------------------------------------------------------------
 
     def _lower(self, step, temporaries):
@@ -292,6 +301,8 @@ class _Compiler:
         body = cluster.lowering.body(
             stored, label=_label(cluster), sites=[n.site for n in cluster.members if n.site],
             operations=len(ops))
+        for store in body.stores:
+            store.is_stream = self._is_stream(store.buffer)
         return plan_fused(body, self._pointer_of, kernel_call.Pointer(_SCALARS),
                           kernel_call.Pointer(_FLAGS))
 

@@ -8,9 +8,9 @@ passes see:
 * the graph, node for node: primitive, operands, attributes, shape, dtype; its leaves, donations;
 * which nodes share a line of the user's code. The lines themselves are not part of it: entries hold
   their numbers, so that an edit elsewhere in a script costs nothing;
-* the sources of `graph`, `codegen` and `runtime`, the CPU, the versions of LLVM, and the variables
-  `FLAMBEAU_*` that may decide something. A pass or a new family of kernels therefore needs nothing
-  here, as long as what it makes depends on these alone.
+* the sources of `graph`, `codegen` and `runtime`, the CPU and its caches, the versions of LLVM, and
+  the variables `FLAMBEAU_*` that may decide something. A pass or a new family of kernels therefore
+  needs nothing here, as long as what it makes depends on these alone.
 
 An entry that is missing, damaged or whose kernels were evicted makes the program compile again. So
 does a graph with parts that NumPy evaluates or attributes that are not plain data. `FLAMBEAU_CHECK`
@@ -24,6 +24,7 @@ import json
 import os
 
 from .. import dtypes
+from ..runtime import _cpu
 from ..runtime._cache import cache_directory, entry_key, read_entry, write_entry
 from ..runtime._jit import kernel_keys, load_kernels, statistics, target_text
 from ..runtime._pool import Integer, KernelCall, Pointer
@@ -47,7 +48,8 @@ class KnownPlan:
         self.key = None
         text = self._describe(outputs, inputs, scalars, donated) if cache_directory() else None
         if text is not None and (sources := _sources()) is not None:
-            self.key = entry_key("plan", sources, target_text(), _variables(), text)
+            self.key = entry_key("plan", sources, target_text(), repr(_cpu.cache_sizes()),
+                                 _variables(), text)
 
     def load(self) -> Executable | None:
         """The executable of an earlier process."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..graph.differentiate import gradients
 from ..graph.ir import Node, p, topological_order
+from ..runtime._blas import OneThread
 from ..runtime._pool import clock_ns
 from .trace import NUMBER_TYPES, Step, Trace
 from .values import Value, aval_of
@@ -204,7 +205,11 @@ class Program:
         if self.plan is None:
             from ..graph.interpret import InterpreterPlan
             self.plan = InterpreterPlan(self.outputs)
-        return self.plan.run([v.array for v in leaves], numbers)
+        arrays = [v.array for v in leaves]
+        if self.work > settings.heavy_work:
+            return self.plan.run(arrays, numbers)
+        with OneThread():
+            return self.plan.run(arrays, numbers)
 
     def verify(self, expected: list[np.ndarray], found: list[np.ndarray]) -> None:
         """Raise AssertionError if compiled results differ from the interpreter's."""

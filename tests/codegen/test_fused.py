@@ -19,7 +19,8 @@ from flambeau.codegen.cells import (
 )
 from flambeau.codegen.fused import EpiloguePlan, Plan, plan_fused
 from flambeau.codegen.kernel_call import Pointer
-from flambeau.runtime import _pool
+from flambeau.runtime import _cpu, _pool
+from flambeau.runtime.buffer import Buffer
 
 F32 = dtypes.float32
 
@@ -276,3 +277,67 @@ def test_epilogues_need_rows():
     with pytest.raises(ValueError, match="columns of an epilogue"):
         EpiloguePlan(Body(loops(4, 10), [Store("out", crooked, cell)]), lambda name: Pointer(name),
                      Pointer("s"), Pointer("f"), crooked, 40, "out")
+
+
+# ---- stores past the caches ---------------------------------------------------------------------
+
+
+def aligned(*shape, dtype=np.float32):
+    return Buffer(int(np.prod(shape)) * np.dtype(dtype).itemsize).array(dtype, shape)
+
+
+def streams(body):
+    for store in body.stores:
+        store.is_stream = True
+    return body
+
+
+def skips_caches(call):
+    text = str(call.ir_text)
+    assert ("!nontemporal" in text) == ("sfence" in text)
+    return "!nontemporal" in text
+
+
+x86_only = pytest.mark.skipif(not _cpu.is_x86(), reason="only x86 code has such stores")
+
+
+@x86_only
+@pytest.mark.parametrize("n", [1, 64, 4096, 9001])
+def test_large_results_go_past_the_caches(n):
+    x, out = random(n), aligned(n)
+    body = streams(Body(loops(n), [Store("out", index(1), op("neg", load("x", index(1))))]))
+    call, _ = run(body, x=x, out=out)
+    assert skips_caches(call)
+    np.testing.assert_array_equal(out, -x)
+
+
+@x86_only
+@pytest.mark.parametrize("width, fits", [(64, True), (100, False), (48, True)])
+def test_rows_go_past_the_caches_where_each_begins_a_line(width, fits):
+    x, out = random(9, width), aligned(9, width)
+    value = load("x", index(width, 1))
+    largest = reduction("reduce_max", value, (1,))
+    body = streams(Body(loops(9, width, reduced=(1,)),
+                        [Store("out", index(width, 1), op("sub", value, largest))]))
+    call, _ = run(body, x=x, out=out)
+    assert skips_caches(call) == fits
+    np.testing.assert_array_equal(out, x - x.max(1, keepdims=True))
+
+
+@x86_only
+@pytest.mark.parametrize("dtype", [dtypes.uint8, dtypes.int16, dtypes.float64])
+def test_other_types_go_past_the_caches(dtype):
+    x = np.arange(5000).astype(dtype.storage)
+    out = aligned(5000, dtype=dtype.storage)
+    value = load("x", index(1), dtype)
+    body = streams(Body(loops(5000), [Store("out", index(1), op("add", value, value))]))
+    call, _ = run(body, x=x, out=out)
+    assert skips_caches(call)
+    np.testing.assert_array_equal(out, x + x)
+
+
+def test_stores_past_the_caches_have_code_of_their_own():
+    named = [plan(addition(5, 64)).name, plan(streams(addition(5, 64))).name]
+    assert len(set(named)) == (2 if _cpu.is_x86() else 1)
+    off = Plan(streams(addition(5, 64)), lambda name: Pointer(name, 4), Pointer("s"), Pointer("f"))
+    assert off.name == named[0]               # not at the beginning of a line
