@@ -30,8 +30,11 @@ def dtype_of_number(x) -> DType | None:
     return None
 
 
-def array_of(data) -> tuple[np.ndarray, DType]:
-    """`data` as an array of the inferred dtype's compute type, and that dtype."""
+def array_of(data, wide: bool = False) -> tuple[np.ndarray, DType]:
+    """`data` as an array of the inferred dtype's compute type, and that dtype.
+
+    wide: leave Python's floating-point numbers in double precision, for another dtype.
+    """
     if isinstance(data, np.ndarray):
         return data, dtypes.dtype_from_numpy(data.dtype)
     if isinstance(data, Tensor):
@@ -39,7 +42,7 @@ def array_of(data) -> tuple[np.ndarray, DType]:
         return from_storage(data._array(), data.dtype), data.dtype
     kind = dtype_of_number(data)
     if kind is not None:
-        return _as_array(data, kind), kind
+        return _as_array(data, kind, wide), kind
     if hasattr(data, "__array__") and not isinstance(data, (list, tuple)):
         array = np.asarray(data)
         return array, dtypes.dtype_from_numpy(array.dtype)
@@ -48,18 +51,22 @@ def array_of(data) -> tuple[np.ndarray, DType]:
     if not hasattr(data, "__len__") or not hasattr(data, "__getitem__") or isinstance(data, dict):
         raise RuntimeError(f"Could not infer dtype of {type(data).__name__}: expected numbers, "
                            "sequences of numbers or arrays")
-    return _array_of_sequence(data)
+    return _array_of_sequence(data, wide)
 
 
-def _as_array(data, kind: DType) -> np.ndarray:
+_WIDE = {2: np.float64, 3: np.complex128}
+
+
+def _as_array(data, kind: DType, wide: bool) -> np.ndarray:
     try:
-        return np.array(data, dtype=kind.compute)
+        return np.array(data, dtype=_WIDE.get(kind.category, kind.compute) if wide
+                        else kind.compute)
     except OverflowError:
         raise ValueError("Overflow when unpacking long long: an integer does not fit into 64 "
                          "bits") from None
 
 
-def _array_of_sequence(data) -> tuple[np.ndarray, DType]:
+def _array_of_sequence(data, wide: bool) -> tuple[np.ndarray, DType]:
     if len(data) == 0:
         return np.zeros((0,), np.float32), default_dtype()
     flat = _flat_types(data)
@@ -67,8 +74,8 @@ def _array_of_sequence(data) -> tuple[np.ndarray, DType]:
         kind = (default_dtype().to_complex() if complex in flat else default_dtype()
                 if float in flat else dtypes.int64 if int in flat else dtypes.bool_)
         _check_ragged(data, 1, kind)
-        return _as_array(data, kind), kind
-    parts = [array_of(item) for item in data]
+        return _as_array(data, kind, wide), kind
+    parts = [array_of(item, wide) for item in data]
     shape = parts[0][0].shape
     for i, (array, _) in enumerate(parts):
         if array.shape != shape:
@@ -78,7 +85,8 @@ def _array_of_sequence(data) -> tuple[np.ndarray, DType]:
     kind = parts[0][1]
     for _, other in parts[1:]:
         kind = dtypes.promote_types(kind, other)
-    return np.stack([a.astype(kind.compute) for a, _ in parts]), kind
+    form = kind.compute if not wide else np.result_type(kind.compute, *(a for a, _ in parts))
+    return np.stack([a.astype(form) for a, _ in parts]), kind
 
 
 def _flat_types(data) -> set[type]:

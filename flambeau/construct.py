@@ -38,6 +38,9 @@ def check_device(device) -> None:
     kind = dtypes.device(device).type
     if kind == "cpu":
         return
+    if isinstance(device, int):
+        raise RuntimeError("Cannot access accelerator device when none is available: tensors live "
+                           "on the CPU.")
     if kind == "cuda":
         raise AssertionError("Torch not compiled with CUDA enabled: this build has no CUDA device. "
                              "Use torch.cuda.is_available() before asking for one.")
@@ -90,7 +93,7 @@ def tensor(data, *, dtype: DType | None = None, device=None, requires_grad: bool
                       "torch.tensor(sourceTensor).", UserWarning, stacklevel=2)
         made = data.detach().clone()
         return _finish(made if dtype is None else made.to(dtype), requires_grad)
-    array, kind = array_of(data)
+    array, kind = array_of(data, dtype is not None)
     if isinstance(data, np.ndarray) or array.base is not None:
         array = array.copy()
     if dtype is not None:
@@ -165,7 +168,7 @@ def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False) -> Tensor:
 
 
 def _filled(shape, value, dtype, requires_grad: bool) -> Tensor:
-    if value == 0:
+    if value == 0 and str(value)[0] != "-":
         array = np.zeros(shape, dtype.storage)       # pages are not touched before they are used
         return _finish(from_value(concrete(array, dtype)), requires_grad)
     return _finish(new_array_tensor(np.full(shape, value, dtype.compute), dtype), requires_grad)

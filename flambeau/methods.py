@@ -63,6 +63,7 @@ from .ops import pointwise as _pointwise  # noqa: F401
 from .ops import reduce as _reduce  # noqa: F401
 from .ops import shape as _shape  # noqa: F401
 from .ops import views as _views  # noqa: F401
+from .ops._arguments import type_name
 from .ops.declare import DECLARED, Declaration
 from .record.trace import flush
 from .tensor import Tensor, detached, from_value, pin
@@ -84,6 +85,9 @@ def _with_separate_ints(declaration: Declaration):
         if len(given) == 1 and not isinstance(given[0], int):
             given = tuple(given[0]) if isinstance(given[0], (tuple, list)) else given
             if len(given) == 1 and not isinstance(given[0], int):
+                if not hasattr(given[0], "__index__"):
+                    raise TypeError(f"{declaration.name}(): argument '{name}' (position 1) must be "
+                                    f"tuple of ints, not {type_name(given[0])}")
                 given = (given[0].__index__(),)
         return function(self, tuple(given), **options)
     method.__doc__ = function.__doc__

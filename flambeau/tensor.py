@@ -208,6 +208,9 @@ class Tensor(metaclass=_TensorType):
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Make this leaf accumulate gradients (or stop doing so)."""
+        if not isinstance(requires_grad, bool):
+            raise TypeError("requires_grad_(): argument 'requires_grad' (position 1) must be bool, "
+                            f"not {type(requires_grad).__name__}")
         if requires_grad == self._requires_grad:
             if requires_grad or not self._fetch().requires_grad:
                 return self
@@ -388,11 +391,12 @@ class Tensor(metaclass=_TensorType):
                                f"desired output type {self.dtype.legacy_name}")
         return result.to(self.dtype)
 
-    def _write_out(self, result: Tensor) -> None:
-        """Store `result` here as ``out=`` does: cast, and resize if shapes differ."""
-        if self._requires_grad and building.grad_enabled:
-            raise RuntimeError("out=... arguments don't support automatic differentiation, but one "
-                               "of the arguments requires grad.")
+    def _write_out(self, result: Tensor, name: str = "") -> None:
+        """Store `result` here as ``out=`` of `name` does: cast, and resize if shapes differ."""
+        if building.grad_enabled and (self._requires_grad or result.requires_grad):
+            raise RuntimeError(f"{name}(): functions with out=... arguments don't support "
+                               "automatic differentiation, but one of the arguments requires "
+                               "grad.")
         result = self._in_own_type(result)
         if result.shape != self.shape:
             self._storage, self._chain = None, ()

@@ -173,6 +173,9 @@ def _view(self, *size, dtype: DType | None = None):
     """The same memory in another shape (or, given a dtype, as another type of elements)."""
     if len(size) == 1 and isinstance(size[0], DType):
         dtype, size = size[0], ()
+    elif not size and dtype is None:
+        raise TypeError("view() received an invalid combination of arguments - got (), but "
+                        "expected one of:\n * (torch.dtype dtype)\n * (tuple of ints size)\n")
     if dtype is not None:
         return _view_as_dtype(self, dtype)
     shape = _given_shape(size)

@@ -38,13 +38,14 @@ def _roots(tensors, gradients) -> list[tuple[Value, Value]]:
         gradients = tuple(gradients)
     else:
         gradients = (gradients,) * (1 if gradients is not None else len(tensors))
+    for g in gradients:
+        if not isinstance(g, (Tensor, type(None))):
+            raise TypeError("gradients can be either Tensors or None, but got "
+                            f"{type(g).__name__}")
     if len(gradients) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(gradients)} gradients")
     roots = []
     for i, (t, g) in enumerate(zip(tensors, gradients)):
-        if not isinstance(g, (Tensor, type(None))):
-            raise TypeError("gradients can be either Tensors or None, but got "
-                            f"{type(g).__name__}")
         if not t.requires_grad:
             raise RuntimeError(f"element {i} of tensors does not require grad and does not have a "
                                "grad_fn")

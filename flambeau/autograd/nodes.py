@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ..graph.ir import Node
+from ..record.trace import Step
 from ..tensor import Tensor
+from ._node_names import Event, backward_name
 
 __all__ = ["GradNode", "grad_node", "node_name"]
 
@@ -11,22 +13,6 @@ _NAMES = {"contract": "MmBackward0", "reduce_sum": "SumBackward0", "reshape": "V
           "permute": "PermuteBackward0", "concatenate": "CatBackward0", "cast": "ToCopyBackward0",
           "convolve": "ConvolutionBackward0", "take": "IndexBackward0",
           "reduce_max": "AmaxBackward0", "boundary": "FunctionBackward"}
-
-# Recorded operations that PyTorch knows by another name.
-_RECORDED = {
-    "adaptive_avg_pool": "adaptive_avg_pool2D", "avg_pool": "avg_pool2D",
-    "batch_norm_eval": "native_batch_norm", "batch_norm_train": "native_batch_norm",
-    "conv1d": "convolution", "conv2d": "convolution", "conv3d": "convolution",
-    "conv_transpose1d": "convolution", "conv_transpose2d": "convolution",
-    "conv_transpose3d": "convolution", "cross_entropy": "nll_loss", "flatten": "view",
-    "group_norm": "native_group_norm", "_index": "index", "l1_loss": "mean",
-    "layer_norm": "native_layer_norm", "linear": "addmm", "matmul": "mm",
-    "max_pool": "max_pool2D_with_indices", "_max_dim": "max", "_min_dim": "min",
-    "_norm": "linalg_vector_norm", "_pow_static": "pow", "reshape": "view",
-    "scale_by_mask": "mul", "to_dtype": "to_copy",
-}
-# Those whose first static argument chooses an overload: its name ends in 1 unless it is this.
-_OVERLOADED = {"mean": None, "squeeze": None, "sum": None}
 
 
 class GradNode:
@@ -80,18 +66,20 @@ def _find(tensor: Tensor) -> tuple[Node | None, str | None]:
         return node, f"{function[0].function.__name__}Backward"
     while step is not None and node not in step.nodes:
         step = step.parent
-    return node, None if step is None else _backward_name(step.key)
+    return node, None if step is None else _recorded_name(step, node)
 
 
-def _backward_name(key) -> str | None:
-    name = getattr(key[0], "name", None)
+def _recorded_name(step: Step, node: Node) -> str | None:
+    """PyTorch's name of the event that made `node`."""
+    operation, static = step.key[:2]
+    name = getattr(operation, "name", None)
     if name is None:
         return None
-    if name == "basic_index":
-        return "SelectBackward0" if any(type(s) is int for s in key[1][0]) else "SliceBackward0"
-    second = name in _OVERLOADED and key[1] and key[1][0] is not _OVERLOADED[name]
-    words = _RECORDED.get(name, name).strip("_").split("_")
-    return "".join(w[:1].upper() + w[1:] for w in words) + f"Backward{int(bool(second))}"
+    avals = [aval for known in step.path() for aval in known.avals]
+    shapes = tuple(
+        () if isinstance(slot, type) else avals[slot].shape if isinstance(slot, int) else None
+        for slot in step.key[3:])
+    return backward_name(name, Event(static, shapes, node.shape))
 
 
 def grad_node(tensor: Tensor) -> GradNode | None:

@@ -230,8 +230,10 @@ def _safe_divisor(f, b):
 
 def _floor_divide(f, node, dtype, a, b):
     if a.type.kind == "f":
-        remainder = _float_remainder(f, a, b)
-        quotient = f.div(f.sub(a, remainder), b)
+        from . import vector_math
+        rest = vector_math.call(f, "fmod", a, b)
+        quotient = f.div(f.sub(a, rest), b)
+        quotient = f.select(_of_other_sign(f, rest, b), quotient - 1.0, quotient)
         near = f.floor(quotient)
         near = f.select(f.gt(f.sub(quotient, near), 0.5), near + 1.0, near)
         result = f.select(f.eq(quotient, 0), f.copysign(f.constant(a.type, 0), f.div(a, b)), near)
@@ -244,17 +246,16 @@ def _floor_divide(f, node, dtype, a, b):
     return quotient - f.cast(lower, a.type.element)
 
 
-def _float_remainder(f, a, b):
-    from . import vector_math
-    rest = vector_math.call(f, "fmod", a, b)
-    wrong = f.ne(rest, 0) & f.ne(f.lt(rest, 0), f.lt(b, 0))
-    return f.select(wrong, rest + b, rest)
+def _of_other_sign(f, rest, b):
+    """Whether a remainder with the sign of the dividend is not the one with the sign of b."""
+    return f.ne(rest, 0) & f.ne(f.lt(rest, 0), f.lt(b, 0))
 
 
 def _remainder(f, node, dtype, a, b):
     if a.type.kind == "f":
-        rest = _float_remainder(f, a, b)
-        return f.select(f.eq(rest, 0), f.copysign(f.constant(a.type, 0), b), rest)
+        from . import vector_math
+        rest = vector_math.call(f, "fmod", a, b)
+        return f.select(_of_other_sign(f, rest, b), rest + b, rest)     # 0 has the sign of a
     b = _safe_divisor(f, b)
     if _unsigned(dtype[0]):
         return f.binary("urem", a, b)

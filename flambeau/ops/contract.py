@@ -172,6 +172,11 @@ def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1,
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1,
             alpha: Number = 1):
     """beta * input + alpha * batch1 @ batch2."""
+    for name, batch in (("batch1", batch1), ("batch2", batch2)):
+        if batch.ndim in (1, 2):
+            raise IndexError(f"Dimension out of range (expected to be in range of [{-batch.ndim}, "
+                             f"{batch.ndim - 1}], but got {batch.ndim}): {name} must be a 3D "
+                             "tensor")
     if batch1.ndim != 3 or batch2.ndim != 3:
         raise RuntimeError(f"{'batch1' if batch1.ndim != 3 else 'batch2'} must be a 3D tensor")
     return _scaled_sum(input, matmul_node(batch1, batch2), beta, alpha)

@@ -171,7 +171,8 @@ def _make_function(declaration: Declaration) -> Callable:
     call = f"_apply(_declaration, {operand_text}, {static_text})"
     if declaration.out:
         lines.append(f"    result = {call}")
-        lines.append("    return result if out is None else _write_out(out, result)")
+        lines.append("    return result if out is None else _write_out(out, result, "
+                     f"'{declaration.name}')")
         scope["_write_out"] = _write_out
     else:
         lines.append(f"    return {call}")
@@ -208,12 +209,12 @@ def _sequence(tensors, operation_name, name):
     return tensors
 
 
-def _write_out(out, result):
+def _write_out(out, result, name):
     if isinstance(result, tuple):
         for o, r in zip(out, result):
-            o._write_out(r)
+            o._write_out(r, name)
         return out
-    out._write_out(result)
+    out._write_out(result, name)
     return out
 
 

@@ -165,6 +165,10 @@ def avg_pool(input: Tensor, dims: int, kernel_size: Any, stride: Any = None, pad
     size = _per_dim(kernel_size, dims, name, "kernel_size")
     stride = size if stride in (None, ()) else _per_dim(stride, dims, name, "stride")
     padding = _per_dim(padding, dims, name, "padding")
+    if dims == 2 and 0 < input.ndim <= dims:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-input.ndim}, "
+                         f"{input.ndim - 1}], but got -3): 3D or 4D "
+                         f"input expected, received shape {list(input.shape)}")
     attrs, counts = _windows(input, size, stride, padding, (1,) * dims, ceil_mode, name)
     total = p.sum_pool(input, **attrs)
     division = p.div if input.dtype.category == 2 else p.trunc_divide

@@ -33,10 +33,10 @@ def _extreme(name: str):
         if out is None:
             return found
         if isinstance(found, tuple):
-            out[0]._write_out(found[0])
-            out[1]._write_out(found[1])
+            out[0]._write_out(found[0], name)
+            out[1]._write_out(found[1], name)
             return out
-        out._write_out(found)
+        out._write_out(found, name)
         return out
     function.__name__ = function.__qualname__ = name
     function.__doc__ = (f"The {name}imum of all elements, along a dimension (with indices), or of "
@@ -66,7 +66,7 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None, out=None):
     found = DECLARED["_private._norm"].function(input, order, dim, keepdim, dtype)
     if out is None:
         return found
-    out._write_out(found)
+    out._write_out(found, "linalg_vector_norm")
     return out
 
 
@@ -102,7 +102,7 @@ def tensordot(a, b, dims=2, out=None):
     found = DECLARED["_private._tensordot"].function(a, b, dims_a, dims_b)
     if out is None:
         return found
-    out._write_out(found)
+    out._write_out(found, "tensordot")
     return out
 
 
@@ -133,7 +133,7 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None, out=None):
                                                    value if src is None else src, reduce)
     if out is None:
         return found
-    out._write_out(found)
+    out._write_out(found, "scatter")
     return out
 
 

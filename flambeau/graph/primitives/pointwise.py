@@ -274,7 +274,10 @@ def _trunc_divide(node, a, b):
 def _remainder(node, a, b):
     if a.dtype.kind in "iu" and (b == 0).any():
         raise RuntimeError("ZeroDivisionError")
-    return np.remainder(a, b)
+    if a.dtype.kind != "f":
+        return np.remainder(a, b)
+    rest = np.fmod(a, b)
+    return np.where((rest != 0) & ((rest < 0) != (b < 0)), rest + b, rest)   # 0: the sign of a
 
 
 def _fmod(node, a, b):

@@ -39,6 +39,9 @@ def dropout(input, p=0.5, training=True, inplace=False):
     tensor([1., 1., 1., 1.])
     """
     _check(p)
+    if not isinstance(input, flambeau.Tensor):
+        raise TypeError("dropout(): argument 'input' (position 1) must be Tensor, not "
+                        f"{type(input).__name__}")
     return _drop(input, p, training, inplace)
 
 

@@ -3,6 +3,8 @@ import warnings
 
 import flambeau
 
+from ...construct import check_device
+
 
 class ConversionMethods:
     """The part of ``Module`` that maps a function over parameters, gradients and buffers."""
@@ -152,6 +154,7 @@ def _parse_to(*args, **kwargs):
     if dtype is not None and not isinstance(dtype, flambeau.dtype):
         raise TypeError(f"to(): argument 'dtype' must be torch.dtype, not {type(dtype).__name__}")
     if device is not None:
+        check_device(device)
         device = flambeau.device(device)
     if memory_format is not None and not isinstance(memory_format, flambeau.memory_format):
         raise TypeError(

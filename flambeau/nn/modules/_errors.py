@@ -68,5 +68,7 @@ def _received(args):
 
 def _hint(module, args):
     hint = getattr(type(module), "_shape_hint", None)
-    text = hint(module, *args) if hint is not None and args else None
+    if hint is None or not args or not all(hasattr(arg, "shape") for arg in args):
+        return ""
+    text = hint(module, *args)
     return f": {text}" if text else ""

@@ -17,8 +17,9 @@ def _process_group_value(name: str) -> int:
     """Return ``flambeau.distributed.<name>()``, or say what to pass instead."""
     distributed = getattr(flambeau, "distributed", None)
     if distributed is None or not distributed.is_available():
-        raise RuntimeError(
-            "Requires distributed package to be available: pass num_replicas and rank"
+        raise ValueError(
+            "Default process group has not been initialized, please make sure to call "
+            "init_process_group. Flambeau has no process groups: pass num_replicas and rank."
         )
     return getattr(distributed, name)()
 
