@@ -177,6 +177,7 @@ class _Tile:
         if shape.partial:
             first, type = self.vectors[-1]
             self.mask = f.tail_mask(self.width - first, type.lanes)
+        self._fetch_results()
         accumulators = self._reduce(self._initial())
         if shape.partial:
             return self._store_rows(accumulators)
@@ -206,6 +207,14 @@ class _Tile:
         with branch.otherwise():
             branch.give(*[f.constant(value.type, 0) for value in loaded])
         return branch.results
+
+    def _fetch_results(self):
+        """Asks for the lines of C that will be written, while there are products to compute."""
+        f, shape = self.f, self.shape
+        for r in range(shape.rows):
+            start = f.at(self.c, self._row_of(r) * self.c_stride, shape.element)
+            for first in range(0, shape.columns, max(1, 64 // shape.element.size)):
+                f.prefetch(start, first, shape.element, write=True)
 
     def _load_c(self, start, j):
         """Vector j of a row's columns."""
