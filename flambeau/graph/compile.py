@@ -19,7 +19,8 @@ from ..codegen import kernel_call
 from ..codegen.cells import Body, Store, affine_sum, number, scaled
 from ..codegen.fused import EpiloguePlan, plan_fused
 from ..runtime import _cpu
-from ..runtime._pool import Integer, KernelCall, Pointer
+from ..runtime._jit import compile_ahead
+from ..runtime._pool import Integer, KernelCall, Pointer, prepare
 from .executable import (
     Executable,
     Indexed,
@@ -64,6 +65,7 @@ def compile_program(outputs: list[Node], inputs: list[Node], scalars: list[Node]
     if executable is not None:
         executable.compile_seconds = time.perf_counter() - begin
         return executable
+    prepare()
     rewritten = rewrite(outputs, passes, _checked if os.environ.get("FLAMBEAU_CHECK") else None)
     placed, layouts = assign_layouts(rewritten)
     placed = _own_outputs(split_reductions(placed, layouts))
@@ -122,6 +124,7 @@ class _Compiler:
         self.places[_SCALARS] = Pointer(self.output_base + len(outputs))
         self.places[_FLAGS] = Pointer(self.output_base + len(outputs) + 1)
         self.bases_count = self.output_base + len(outputs) + 2
+        self.announced: set[str] = set()
         self.infos: list[KernelInfo] = []
         self.blocks: list[PlannedBlock] = []
 
@@ -340,7 +343,11 @@ class _Compiler:
         sites = tuple(dict.fromkeys(n.site for n in nodes if n.site))
         self.infos.append(KernelInfo(call.label, tuple(n.op for n in nodes), sites, call.flops,
                                      call.bytes, call.name, call.items, 0.0, self._parts(step)))
-        return KernelCall(call.name, str(call.ir_text), args, call.items, call.grain, call.scratch,
+        text = str(call.ir_text)
+        if call.name not in self.announced:
+            self.announced.add(call.name)
+            compile_ahead(call.name, text)
+        return KernelCall(call.name, text, args, call.items, call.grain, call.scratch,
                           call.flops, call.bytes, call.label)
 
     def _parts(self, step):

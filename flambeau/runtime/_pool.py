@@ -22,10 +22,10 @@ from typing import NamedTuple
 import numpy as np
 
 from flambeau.runtime import _cpu
-from flambeau.runtime._jit import compile_kernels
+from flambeau.runtime._jit import compile_ahead, compile_kernels
 
 __all__ = ["Integer", "KernelCall", "Pointer", "Program", "clock_ns", "get_num_threads",
-           "set_num_threads"]
+           "prepare", "set_num_threads"]
 
 SPIN_SECONDS = 50e-6
 MAX_CHUNKS = 1 << 30  # of one task: slots of the pool pack two 32-bit chunk numbers
@@ -273,6 +273,14 @@ def _native_code():
             ctypes.CFUNCTYPE(None, void_p, void_p, void_p)(addresses["execute"]),
             addresses["worker"], ctypes.CFUNCTYPE(None, ctypes.c_int64)(addresses["pauses"]))
     return _code
+
+
+def prepare():
+    """Begins to compile the pool's own code, if there is none yet, on another core."""
+    if _code is None:
+        from flambeau.runtime._pool_native import pool_ir
+
+        compile_ahead("thread pool", pool_ir())
 
 
 def _pause_seconds():
