@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 from .. import _printing, dtypes
 from ..construct import check_device
 from ..dtypes import dtype as DType
+from ..graph.interpret import from_storage
 from ..ops.declare import DECLARED
 from ..tensor import Tensor
 
 __all__: list[str] = []
 
+_NUMBERS: dict[DType, Any] = {dtypes.float32: ctypes.c_float, dtypes.float64: ctypes.c_double,
+                              dtypes.int64: ctypes.c_int64, dtypes.int32: ctypes.c_int32}
+
 
 def _item(self) -> Any:
     """The element of a one-element tensor as a Python number."""
-    if self.numel() != 1:
-        raise RuntimeError(f"a Tensor with {self.numel()} elements cannot be converted to Scalar")
-    from ..graph.interpret import from_storage
-    return from_storage(self._array(), self.dtype).item()
+    value = self._value if self._storage is None else self._fetch()
+    aval = value.aval
+    if aval.numel != 1:
+        raise RuntimeError(f"a Tensor with {aval.numel} elements cannot be converted to Scalar")
+    if value.trace is not None and not value.is_concrete:
+        value.trace.flush_here()
+    kind = _NUMBERS.get(aval.dtype)
+    if kind is not None and value._array is None and value._buffer is not None:
+        return kind.from_address(value._buffer.pointer).value        # NumPy would take 4 us
+    return from_storage(self._array(), aval.dtype).item()
 
 
 def _tolist(self):
     """The elements as nested lists of Python numbers."""
-    from ..graph.interpret import from_storage
     return from_storage(self._array(), self.dtype).tolist()
 
 
@@ -104,7 +114,6 @@ def _iterate(self):
 
 
 def _repr(self, *, tensor_contents=None) -> str:
-    from ..graph.interpret import from_storage
     remarks = []
     array = from_storage(self._array(), self.dtype)
     kind = self.dtype

@@ -101,7 +101,8 @@ def backward(tensors, grad_tensors=None, retain_graph: bool | None = None,
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     retain = create_graph if retain_graph is None else retain_graph
     inner = [t for t in (wanted or ()) if not t._requires_grad]
-    with _Recording(create_graph):
+    before, building.grad_enabled = building.grad_enabled, create_graph
+    try:
         leaves, captured = run_backward(
             _roots(tensors, grad_tensors), _add, from_value,
             [(i, t._fetch()) for i, t in enumerate(inner)], retain, create_graph)
@@ -112,6 +113,8 @@ def backward(tensors, grad_tensors=None, retain_graph: bool | None = None,
         for i, t in enumerate(inner):
             if i in captured:
                 _accumulate(t, captured[i], create_graph)
+    finally:
+        building.grad_enabled = before
 
 
 def _accumulate(owner: Tensor, value: Value, create_graph: bool) -> None:

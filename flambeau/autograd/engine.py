@@ -182,6 +182,10 @@ def run_backward(roots: list[tuple[Value, Value]], add, wrap, captures=(), retai
 
     Returns ({id: (leaf tensor, gradient value)}, {number: gradient of captures [(number, value)]}).
     """
+    if len(roots) == 1 and not captures and not is_anomaly_enabled():
+        leaves = _in_one_event(*roots[0], add, retain, create_graph)
+        if leaves is not None:
+            return leaves, {}
     state = _Pass(add, wrap, captures, retain, create_graph, is_anomaly_enabled())
     for value, gradient in roots:
         state.give(value, gradient)
@@ -193,3 +197,25 @@ def run_backward(roots: list[tuple[Value, Value]], add, wrap, captures=(), retai
     if state.inspected is not None:
         check_inspected(state.inspected)
     return state.leaves, state.captured
+
+
+def _in_one_event(value: Value, gradient: Value, add, retain: bool, create_graph: bool
+                  ) -> dict[int, tuple[Any, Value]] | None:
+    """The gradients of leaves where nothing else is reached, as in most steps.
+
+    None where the way leads through hooks, user-defined functions or earlier executions.
+    """
+    trace = current_trace()
+    if (value.trace is not trace or value.owner is not None or value.history is not None
+            or trace.hooked or trace.functions or trace.executions):
+        return None
+    leaves: dict[int, tuple[Any, Value]] = {}
+    values = trace.values
+    for target, made, ends in vjp_event(trace, None, [value.slot], [gradient], (), (), retain,
+                                        create_graph):
+        owner = values[target].owner
+        leaf = None if owner is None else owner()
+        if leaf is not None and ends:
+            known = leaves.get(id(leaf))         # a leaf that was written has two values
+            leaves[id(leaf)] = leaf, made if known is None else add(known[1], made)
+    return leaves

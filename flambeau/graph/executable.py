@@ -11,8 +11,8 @@ import numpy as np
 
 from .. import dtypes
 from ..runtime._jit import statistics
-from ..runtime._pool import Program, clock_ns
-from ..runtime.buffer import Buffer
+from ..runtime._pool import Limit, Program, clock_ns
+from ..runtime.buffer import Buffer, size_class
 from .interpret import evaluate_node, from_storage, to_storage
 from .ir import topological_order
 from .primitives.index import _check_range
@@ -107,8 +107,11 @@ class Executable:
         self.compile_seconds = 0.0
         self._input_count = plan.input_count
         self._sources = plan.output_sources
-        self._fresh = [(i, n) for i, (n, s) in enumerate(zip(plan.output_bytes, self._sources))
-                       if s is None]
+        fresh = [(i, n) for i, (n, s) in enumerate(zip(plan.output_bytes, self._sources))
+                 if s is None]
+        self._fresh = [i for i, _ in fresh]
+        # of the arena and of outputs that do not take a donated input's memory
+        self._sizes = [(n, size_class(n)) for n in (plan.arena_bytes, *(n for _, n in fresh))]
         self._flags = plan.flags
         self._flag_values = np.zeros(2 * max(1, len(self._flags)), np.int64)
         self._flag_memory = memoryview(self._flag_values).cast("B")
@@ -120,13 +123,14 @@ class Executable:
         self._scalars_pointer = self._scalar_floats.ctypes.data
         self._scalar_count = count
         self._integer_scalars, self._float_scalars = plan.integer_scalars, plan.float_scalars
-        self._checks = plan.checks
+        self._checks = [check for check in plan.checks if check.exact]
         self._segments = self.segments = segments
+        is_single = len(segments) == 1 and isinstance(segments[0], Native)
+        limits = [check.native() for check in self._checks] if is_single else []
         for segment in segments:
             if isinstance(segment, Native):
-                segment.program = Program(segment.calls, segment.bases_count)
-        self._single = (segments[0].program if len(segments) == 1
-                        and isinstance(segments[0], Native) else None)
+                segment.program = Program(segment.calls, segment.bases_count, limits)
+        self._single = segments[0].program if is_single else None
         after = statistics()
         self.compiled = after["compiled"] - before["compiled"]
         self.cached = after["cache_hits"] - before["cache_hits"]
@@ -151,24 +155,24 @@ class Executable:
 
     def fresh_bytes(self) -> int:
         """The memory of outputs that do not take a donated input's."""
-        return sum(nbytes for _, nbytes in self._fresh)
+        return sum(nbytes for nbytes, _ in self._sizes[1:])
 
     def _run(self, inputs, scalars, times):
         if len(inputs) != self._input_count or len(scalars) != self._scalar_count:
             raise ValueError(f"the program takes {self._input_count} inputs and "
                              f"{self._scalar_count} scalars; received {len(inputs)} and "
                              f"{len(scalars)}")
-        for check in self._checks:
-            check(inputs)
+        if self._single is None:
+            self._check(inputs)
         floats, integers = self._scalar_floats, self._scalar_integers
         for i in self._float_scalars:
             floats[2 * i] = scalars[i]
         for i in self._integer_scalars:
             integers[2 * i + 1] = scalars[i]
-        arena = Buffer(self.arena_bytes)
+        arena, *fresh = Buffer.several(self._sizes)
         outputs = [None if s is None else inputs[s] for s in self._sources]
-        for i, nbytes in self._fresh:
-            outputs[i] = Buffer(nbytes)
+        for i, buffer in zip(self._fresh, fresh):
+            outputs[i] = buffer
         bases = [arena.pointer]
         bases += [b.pointer for b in inputs]
         bases += [b.pointer for b in outputs]
@@ -177,21 +181,35 @@ class Executable:
             if thread.begun is not None:
                 thread.begun.release()
                 thread.begun = None
-            self._single.run(bases)
+            if self._single.run(bases):
+                self._refuse(inputs)
         else:
-            self._run_segments([arena, *inputs, *outputs], bases, scalars, times)
+            self._run_segments([arena, *inputs, *outputs], bases, times)
         if self._flags and self._flag_memory != self._no_flags:
             self._raise_range_error()
         return outputs
 
-    def _run_segments(self, buffers, bases, scalars, times):
+    def _check(self, inputs):
+        """Raises for an input that holds an index out of range."""
+        for check in self._checks:
+            check(inputs)
+
+    def _refuse(self, inputs):
+        """Raises the error of a check that failed in the native call, before anything ran."""
+        self._check(inputs)
+        raise RuntimeError("an index was out of range when the program began, but is not any more: "
+                           "another thread writes to it")
+
+    def _run_segments(self, buffers, bases, times):
         values: dict = {}
         for segment in self._segments:
             if isinstance(segment, Native):
                 if times is None:
                     segment.program.run(bases)
+                elif (timed := segment.program.run_timed(bases)) is not None:
+                    times.append(SegmentTimes(*timed))
                 else:
-                    times.append(SegmentTimes(*segment.program.run_timed(bases)))
+                    self._refuse(buffers[1:])
                 continue
             begin = clock_ns()
             _run_numpy(segment, buffers, values)
@@ -289,12 +307,17 @@ class RangeCheck(NamedTuple):
     shape: tuple
     exact: bool
 
+    def native(self) -> Limit:
+        """The check that a program of one native call makes before it runs."""
+        size = dtypes.dtype.by_name[self.dtype].itemsize
+        return Limit(1 + self.index, size, math.prod(self.shape), self.indexed.extent)
+
     def __call__(self, inputs):
         dtype = dtypes.dtype.by_name[self.dtype]
         buffer, extent = inputs[self.index], self.indexed.extent
         # seen as unsigned, a negative index is a large one: one pass instead of two
         seen = buffer.array(f"uint{8 * dtype.itemsize}", (math.prod(self.shape),))
-        if seen.max() >= extent and self.exact:
+        if seen.max() >= extent:
             _check_range(self.indexed, buffer.array(dtype.storage, self.shape), extent)
 
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..graph.ir import building
 from ..record.values import Value, concrete
 from ..runtime.buffer import Buffer
 from ..tensor import Tensor, from_array, from_value
@@ -70,7 +71,6 @@ class Elementwise(Optimizer):
     def step(self, closure=None):
         """Update the parameters once; returns the closure's loss."""
         loss = evaluated(closure)
-        from ..graph.ir import building
         before, building.grad_enabled = building.grad_enabled, False
         try:
             for group in self.param_groups:

@@ -24,10 +24,13 @@ import numpy as np
 from flambeau.runtime import _cpu
 from flambeau.runtime._jit import compile_ahead, compile_kernels
 
-__all__ = ["Integer", "KernelCall", "Pointer", "Program", "clock_ns", "get_num_threads",
+__all__ = ["Integer", "KernelCall", "Limit", "Pointer", "Program", "clock_ns", "get_num_threads",
            "prepare", "set_num_threads"]
 
-SPIN_SECONDS = 50e-6
+# Python takes 40 to 200 us between two programs of a loop; waking a thread that sleeps takes 50 us
+# in a virtual machine (an MLP's step: 1.68 ms with 50 us, 1.55 with 500). A thread that spins
+# yields each microsecond: where another process holds a core, the step takes no longer than before.
+SPIN_SECONDS = 500e-6
 MAX_CHUNKS = 1 << 30  # of one task: slots of the pool pack two 32-bit chunk numbers
 
 
@@ -64,6 +67,18 @@ class KernelCall:
     label: str = ""
 
 
+class Limit(NamedTuple):
+    """What must hold before a program runs: integers in a buffer, seen unsigned, are below `limit`.
+
+    `bytes` is the size of each of the `count` integers that begin at `bases[buffer]`.
+    """
+
+    buffer: int
+    bytes: int
+    count: int
+    limit: int
+
+
 class Program:
     """Kernel calls made ready to run: compiled, with their tables in native memory.
 
@@ -71,8 +86,8 @@ class Program:
     then inputs, outputs and the table of runtime scalars.
     """
 
-    def __init__(self, calls, bases_count):
-        from flambeau.runtime._pool_native import PROGRAM_FIELDS, TASK_FIELDS
+    def __init__(self, calls, bases_count, limits=()):
+        from flambeau.runtime._pool_native import LIMIT_FIELDS, PROGRAM_FIELDS, TASK_FIELDS
 
         self.calls = tuple(calls)
         addresses = compile_kernels({c.name: c.ir_text for c in self.calls}.items())
@@ -98,8 +113,10 @@ class Program:
         self._tasks = np.array(tasks, np.int64).reshape(-1, len(TASK_FIELDS))
         self._patches = np.array([(base + 8 * at, b, o) for at, b, o in patches],
                                  np.int64).reshape(-1, 3)
+        self._limits = np.array(limits, np.int64).reshape(-1, len(LIMIT_FIELDS))
         self._header = np.array([self._tasks.ctypes.data, len(tasks), self._patches.ctypes.data,
-                                 len(patches), 0, 0], np.int64)
+                                 len(patches), 0, 0, self._limits.ctypes.data, len(limits)],
+                                np.int64)
         assert len(self._header) == len(PROGRAM_FIELDS)
         self._address = self._header.ctypes.data
         self._bases = ctypes.create_string_buffer(8 * max(1, bases_count))
@@ -108,19 +125,23 @@ class Program:
         self._scratch = max((c.scratch for c in self.calls), default=0)
 
     def run(self, bases):
-        """Runs the kernels in order on the buffers at the addresses `bases`."""
+        """Runs the kernels in order on the buffers at the addresses `bases`.
+
+        Returns how many limits are exceeded; if any is, nothing runs.
+        """
         with _lock:
             pool = _pool or _start()
             if self._scratch > pool.scratch_bytes:
                 pool.reserve_scratch(self._scratch)
             self._pack(self._bases, 0, *bases)
-            pool.execute(pool.address, self._address, self._bases_address)
+            return pool.execute(pool.address, self._address, self._bases_address)
 
     def run_timed(self, bases):
         """Runs the kernels; (moments, shares) in nanoseconds of `clock_ns`.
 
         moments: when the first kernel began and when each ended; shares[kernel, thread]: when the
         thread began and ended, and how many chunks it ran (0: nothing, or the kernel was not cut).
+        None if a limit is exceeded.
         """
         if not _has_posix_threads():
             raise NotImplementedError("kernel times need clock_gettime, which this system lacks")
@@ -128,12 +149,12 @@ class Program:
         with _lock:
             threads = (_pool or _start()).threads
             shares = np.zeros((len(self.calls), threads, 3), np.int64)
-            self._header[4:] = moments.ctypes.data, shares.ctypes.data
+            self._header[4:6] = moments.ctypes.data, shares.ctypes.data
             try:
-                self.run(bases)
+                exceeded = self.run(bases)
             finally:
-                self._header[4:] = 0
-        return moments, shares
+                self._header[4:6] = 0
+        return None if exceeded else (moments, shares)
 
 
 class _Pool:
@@ -270,7 +291,7 @@ def _native_code():
         addresses = compile_module("thread pool", pool_ir(), ("execute", "worker", "pauses"))
         void_p = ctypes.c_void_p
         _code = _NativeCode(
-            ctypes.CFUNCTYPE(None, void_p, void_p, void_p)(addresses["execute"]),
+            ctypes.CFUNCTYPE(ctypes.c_int64, void_p, void_p, void_p)(addresses["execute"]),
             addresses["worker"], ctypes.CFUNCTYPE(None, ctypes.c_int64)(addresses["pauses"]))
     return _code
 

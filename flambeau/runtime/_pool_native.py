@@ -9,11 +9,11 @@ ends only when all its chunks are done; a thread that comes late finds nothing a
 Nobody waits for a thread that took no chunk.
 """
 
-from flambeau.codegen.emitter import BOOL, I32, I64, PTR, VOID, Module
+from flambeau.codegen.emitter import BOOL, I8, I16, I32, I64, PTR, VOID, Module
 from flambeau.runtime import _cpu
 
-__all__ = ["LINE", "PAUSES", "PROGRAM_FIELDS", "STATE_BYTES", "STATE_FIELDS", "TASK_FIELDS",
-           "pool_ir"]
+__all__ = ["LIMIT_FIELDS", "LINE", "PAUSES", "PROGRAM_FIELDS", "STATE_BYTES", "STATE_FIELDS",
+           "TASK_FIELDS", "pool_ir"]
 
 LINE = 128  # words that different threads write lie this far apart (two lines: adjacent prefetch)
 
@@ -36,8 +36,10 @@ STATE_FIELDS = {
 SHARE_BYTES = 24
 PAUSES = 32  # about 1 us between two calls of sched_yield
 STATE_BYTES = 9 * LINE
-PROGRAM_FIELDS = ("tasks", "task_count", "patches", "patch_count", "times", "shares")
+PROGRAM_FIELDS = ("tasks", "task_count", "patches", "patch_count", "times", "shares", "limits",
+                  "limit_count")
 TASK_FIELDS = ("function", "args", "items", "grain", "scratch_bytes")
+LIMIT_FIELDS = ("base", "bytes", "count", "limit")
 
 
 def _atomic_load(f, pointer, order="acquire"):
@@ -221,13 +223,53 @@ def _define_parallel(module):
             _call_api(f, state, "unlock", mutex)
 
 
+def _define_exceed(module):
+    """exceed(limits, count, bases): how many of the limits an unsigned element reaches.
+
+    Calling NumPy for this took 10 of the 160 microseconds of Python in an MLP's step.
+    """
+    f = module.function("exceed", I64, [PTR, I64, PTR], "nounwind", "internal")
+    limits, count, bases = f.parameters
+    with f.loop(0, count, carried=[f.i64(0)]) as rows:
+        row = f.byte_offset(limits, rows.index * (8 * len(LIMIT_FIELDS)))
+        base, size, number, limit = (f.load(I64, row, i) for i in range(len(LIMIT_FIELDS)))
+        data = f.load(PTR, bases, base)
+        found = rows.carried[0]
+        for type in (I8, I16, I32, I64):
+            with f.if_(f.eq(size, type.size)) as own:
+                with f.loop(0, number, carried=[f.i64(0)]) as loop:
+                    element = f.cast(f.load(type, data, loop.index), I64, signed=False)
+                    outside = f.compare("uge", element, limit)
+                    loop.next(loop.carried[0] | f.cast(outside, I64, signed=False))
+                own.give(found + loop.results[0])
+            with own.otherwise():
+                own.give(found)
+            found = own.results[0]
+        rows.next(found)
+    f.ret(rows.results[0])
+
+
 def _define_execute(module):
-    """execute(state, program, bases): applies the patches, then runs the tasks in order."""
-    f = module.function("execute", VOID, [PTR, PTR, PTR])
+    """execute(state, program, bases): applies the patches, then runs the tasks in order.
+
+    Returns how many limits are exceeded; if any is, nothing runs.
+    """
+    f = module.function("execute", I64, [PTR, PTR, PTR])
     state, program, bases = f.parameters
-    tasks, count, patches, patch_count, times, shares = (
+    tasks, count, patches, patch_count, times, shares, limits, limit_count = (
         f.load(type, f.byte_offset(program, 8 * i))
-        for i, type in enumerate((PTR, I64, PTR, I64, PTR, I64)))
+        for i, type in enumerate((PTR, I64, PTR, I64, PTR, I64, PTR, I64)))
+    exceeded = f.call("exceed", I64, [limits, limit_count, bases])
+    with f.if_(f.eq(exceeded, 0)):
+        f.call("run", VOID, [state, tasks, count, patches, patch_count, times, shares, bases])
+    f.ret(exceeded)
+
+
+def _define_run(module):
+    """run(…): what `execute` does where no limit is exceeded."""
+    f = module.function("run", VOID, [PTR, PTR, I64, PTR, I64, PTR, I64, PTR], "nounwind",
+                        "internal")
+    state, tasks, count, patches, patch_count, times, shares, bases = f.parameters
     with f.loop(0, patch_count) as loop:
         row = f.byte_offset(patches, loop.index * 24)
         base = f.load(I64, bases, f.load(I64, f.byte_offset(row, 8)))
@@ -271,7 +313,7 @@ def _define_pauses(module):
 def pool_ir():
     """The pool's module: `execute`, `worker` and `pauses`."""
     module = Module("thread pool")
-    for define in (_define_work, _define_worker, _define_parallel, _define_execute,
-                   _define_pauses):
+    for define in (_define_work, _define_worker, _define_parallel, _define_run, _define_exceed,
+                   _define_execute, _define_pauses):
         define(module)
     return module.text()

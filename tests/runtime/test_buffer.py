@@ -28,11 +28,11 @@ def test_memory_is_aligned_writable_and_its_own(nbytes):
 
 def test_size_classes_waste_at_most_a_quarter():
     sizes = np.unique(np.geomspace(64, 1e10, 3000).astype(int)).tolist()
-    classes = [module._size_class(n) for n in sizes]
+    classes = [module.size_class(n) for n in sizes]
     assert all(n <= c and c % 64 == 0 for n, c in zip(sizes, classes))
     assert all(c <= max(n + 63, 1.25 * n) for n, c in zip(sizes, classes))
     assert len(set(classes)) < 8 * 30
-    assert all(module._size_class(c) == c for c in classes)
+    assert all(module.size_class(c) == c for c in classes)
 
 
 def test_freed_memory_is_given_out_again():
@@ -158,3 +158,29 @@ def test_a_copy_has_memory_of_its_own():
     copy = Buffer.from_array(source).copy()
     source[:] = 0
     assert copy.array("float32", (10,)).tolist() == list(range(10))
+
+
+def test_several_buffers_are_those_made_one_by_one():
+    sizes = [100, 5000, 3 << 20, 100]
+    before = module.memory_statistics()["current"]
+    made = module.Buffer.several([(n, module.size_class(n)) for n in sizes])
+    assert [b.nbytes for b in made] == sizes
+    assert all(b.pointer % 64 == 0 for b in made)
+    assert len({b.pointer for b in made}) == 4
+    assert module.memory_statistics()["current"] - before == sum(map(module.size_class, sizes))
+    places = {b.pointer for b in made}
+    del made
+    again = module.Buffer.several([(n, module.size_class(n)) for n in sizes])
+    assert {b.pointer for b in again} == places          # taken from the pool
+
+
+def test_several_buffers_give_back_what_they_took_when_memory_runs_out(monkeypatch):
+    def refuse(size):
+        raise MemoryError
+    first = module.Buffer(64)
+    before = module.memory_statistics()["current"]
+    monkeypatch.setattr(module, "_fresh", refuse)
+    with pytest.raises(MemoryError, match="can't allocate memory"):
+        module.Buffer.several([(64, 64), (1 << 40, module.size_class(1 << 40)), (64, 64)])
+    assert module.memory_statistics()["current"] == before
+    assert first.nbytes == 64

@@ -15,6 +15,7 @@ from flambeau.runtime import _pool
 from flambeau.runtime._pool import (
     Integer,
     KernelCall,
+    Limit,
     Pointer,
     Program,
     clock_ns,
@@ -289,3 +290,22 @@ def test_interrupt_arrives_and_the_pool_goes_on():
     finally:
         process.kill()
     assert output == "True\n" and process.returncode == 0, errors
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64])
+def test_nothing_runs_where_a_limit_is_exceeded(dtype):
+    values, marks = np.zeros(8, np.int64), np.zeros(8, np.int64)
+    indices = np.array([0, 4, 2], dtype)
+    calls = [call(counting_kernel(), [Pointer(0), Pointer(1), Integer(1)], 8, 1)]
+    size = indices.itemsize
+    program = Program(calls, 3, [Limit(2, size, 3, 5), Limit(2, size, 1, 1)])
+    bases = [a.ctypes.data for a in (values, marks, indices)]
+    assert program.run(bases) == 0
+    assert values.tolist() == [1] * 8
+    for wrong in (5, -1):
+        indices[1] = np.array(wrong).astype(dtype)
+        assert program.run(bases) == 1
+        assert program.run_timed(bases) is None
+    indices[0] = 77
+    assert program.run(bases) == 2
+    assert values.tolist() == [1] * 8
