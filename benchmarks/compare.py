@@ -11,6 +11,8 @@ threads on the same two cores. PyTorch is given its fastest mode: eager, channel
 with convolutions, torch.compile. Which it is, is tried once for each network and remembered in
 ~/.cache/flambeau-benchmarks (--try-modes tries again); modes within 15 % of the fastest take
 part in every round. With --quick, torch.compile takes part only where it was tried before.
+A virtual machine may run at half its speed for minutes: a process that ran in such a time is run
+again, of whichever library it is (--patience).
 """
 
 import argparse
@@ -41,6 +43,9 @@ def arguments(given=None):
     parser.add_argument("--quick", action="store_true", help="fewer steps and rounds")
     parser.add_argument("--rounds", type=int,
                         help="processes a library (3, of large networks 2; with --quick 1)")
+    parser.add_argument("--patience", type=float, metavar="SECONDS",
+                        help="how long in all to wait, and to measure again what was measured, "
+                             "while the machine runs below its own speed (600; with --quick 0)")
     parser.add_argument("--threads", type=int, default=2, help="threads of both libraries (2)")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     parser.add_argument("--compile-all", action="store_true",
@@ -59,6 +64,8 @@ def arguments(given=None):
         found.rows = ROWS if found.all else chosen_rows(names)
     except ValueError as error:
         parser.error(str(error))
+    if found.patience is None:
+        found.patience = 0 if found.quick else 600
     found.rounds = found.rounds or (1 if found.quick else 3)
     return found
 
@@ -92,7 +99,7 @@ def main():
     limit_processors(options.threads)
     if options.try_modes:
         modes.forget()
-    session = Session(options)
+    session = Session(options, options.patience)
     begin = time.perf_counter()
     print(f"PyTorch {session.torch or 'is not installed'}, NumPy "
           f"{importlib.metadata.version('numpy')}, Python {platform.python_version()}, "
@@ -106,8 +113,8 @@ def main():
         session.close()
     if lines := loss_lines(measured_rows):
         print("\nThe libraries' results (allowed is 1e-3 of the loss):", *lines, sep="\n  ")
-    if session.notes:
-        print("\nNotes:", *session.notes, sep="\n  ")
+    if notes := [*session.notes, *session.speed.notes()]:
+        print("\nNotes:", *notes, sep="\n  ")
     verdicts = [reached(row, measured) for row, measured in measured_rows]
     print(f"\n{verdicts.count(True)} of {len(verdicts)} reached, "
           f"{time.perf_counter() - begin:.0f} s")

@@ -11,6 +11,8 @@ import tempfile
 
 import numpy as np
 
+from .machine_speed import MachineSpeed
+
 __all__ = ["Session", "has_compiler", "limit_processors", "version"]
 
 BENCHMARKS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -59,13 +61,15 @@ class Session:
         options: of the command line.
         torch: PyTorch's version; None if the interpreter has none.
         results: what was measured already, so that rows on one process share it.
+        speed: the machine's.
         folder: removed at the end; holds the data set.
     """
 
-    def __init__(self, options):
+    def __init__(self, options, patience=0):
         self.options = options
         self.torch = version(options.torch_python, "torch")
         self.results = {}
+        self.speed = MachineSpeed(patience)
         self.notes = []
         self._folder = None
 
@@ -106,6 +110,9 @@ class Session:
 
     def output(self, command, what, **environment):
         """The last line that a command prints, read as JSON; None if it failed."""
+        return self.speed.at_full_speed(what, lambda: self._output(command, what, environment))
+
+    def _output(self, command, what, environment):
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST,
                                   env=self.environment(**environment))
