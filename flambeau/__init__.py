@@ -43,6 +43,7 @@ from . import indexing as _indexing
 from ._printing import set_printoptions
 from ._namespace import *
 from ._namespace import __all__ as _namespace_names
+from ._methods.queries import from_dlpack, is_same_size
 from .autograd.modes import (enable_grad, inference_mode, is_grad_enabled,
                              is_inference_mode_enabled, no_grad, set_grad_enabled)
 from .ops.declare import DECLARED as _DECLARED
@@ -50,7 +51,7 @@ from .ops.dynamic import (argwhere, bincount, bucketize, histc, index_put, isin,
                           masked_scatter, masked_select, nonzero, searchsorted, unique,
                           unique_consecutive)
 from .ops.overloads import (broadcast_tensors, einsum, max, median, meshgrid, min,
-                            norm, repeat_interleave, scatter, tensordot)
+                            norm, repeat_interleave, scatter, tensordot, where)
 from .record.report import compilations
 from .ops.random import (bernoulli, binomial, multinomial, normal, poisson, rand,
                          rand_like, randint, randint_like, randn, randn_like, randperm)
@@ -66,6 +67,7 @@ _LAZY = {
     "Generator": "random", "default_generator": "random", "manual_seed": "random",
     "seed": "random", "initial_seed": "random", "get_rng_state": "random",
     "set_rng_state": "random", "save": "serialization", "load": "serialization",
+    "is_anomaly_enabled": "autograd.anomaly",
     "autocast": "amp", "get_autocast_dtype": "amp", "is_autocast_enabled": "amp",
     "set_autocast_dtype": "amp", "set_autocast_enabled": "amp", "explain": "_explain",
 }
@@ -89,9 +91,9 @@ for _key, _declaration in _DECLARED.items():
             if not _name.startswith(("_", "special_")) and _name not in globals():
                 globals()[_name] = _declaration.function
         if _declaration.inplace and not _declaration.view:
-            _name = _declaration.name + "_"
-            if _name not in globals():
-                globals()[_name] = getattr(Tensor, _name)
+            for _name in (_declaration.name, *_declaration.aliases):
+                if not _name.startswith("special_") and _name + "_" not in globals():
+                    globals()[_name + "_"] = getattr(Tensor, _name + "_")
 for _name in ("as_strided_", "detach_", "fill_", "index_put_", "resize_as_", "squeeze_",
               "unsqueeze_", "zero_"):
     if hasattr(Tensor, _name):

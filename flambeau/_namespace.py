@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+
 from . import dtypes
 from .dtypes import default_dtype
 from .ops._arguments import type_name
@@ -11,11 +13,14 @@ from .tensor import Tensor
 
 __all__ = [
     "allclose", "are_deterministic_algorithms_enabled", "broadcast_shapes", "can_cast", "compile",
-    "equal", "get_default_device", "get_default_dtype", "get_float32_matmul_precision",
-    "get_num_interop_threads", "get_num_threads", "is_complex", "is_floating_point", "is_nonzero",
-    "is_storage", "is_tensor", "numel", "result_type", "set_default_device", "set_default_dtype",
-    "set_default_tensor_type", "set_float32_matmul_precision", "set_num_interop_threads",
-    "set_num_threads", "typename", "use_deterministic_algorithms",
+    "equal", "frobenius_norm", "get_default_device", "get_default_dtype", "get_device",
+    "get_float32_matmul_precision", "get_num_interop_threads", "get_num_threads", "is_complex",
+    "is_conj", "is_deterministic_algorithms_warn_only_enabled", "is_floating_point", "is_inference",
+    "is_neg", "is_nonzero", "is_signed", "is_storage", "is_tensor", "nuclear_norm", "numel",
+    "orgqr", "range", "result_type", "set_default_device", "set_default_dtype",
+    "set_default_tensor_type", "set_float32_matmul_precision", "set_flush_denormal",
+    "set_num_interop_threads", "set_num_threads", "to_dlpack", "typename",
+    "use_deterministic_algorithms",
 ]
 
 
@@ -37,6 +42,31 @@ def is_floating_point(input) -> bool:
 def is_complex(input) -> bool:
     """Whether the elements are complex numbers."""
     return input.dtype.category == 3
+
+
+def is_signed(input) -> bool:
+    """Whether the dtype has negative numbers."""
+    return input.dtype.is_signed
+
+
+def is_conj(input) -> bool:
+    """False: conjugates are computed, not marked."""
+    return False
+
+
+def is_neg(input) -> bool:
+    """False: negatives are computed, not marked."""
+    return False
+
+
+def is_inference(input) -> bool:
+    """False: tensors made in inference mode are like all others here."""
+    return False
+
+
+def get_device(input) -> int:
+    """-1: on the CPU."""
+    return -1
 
 
 def is_nonzero(input) -> bool:
@@ -63,7 +93,7 @@ def broadcast_shapes(*shapes) -> dtypes.Size:
     shapes = tuple((s,) if isinstance(s, int) else tuple(s) for s in shapes)
     common: tuple[int, ...] = ()
     for i, shape in enumerate(shapes):
-        for place in range(1, min(len(shape), len(common)) + 1):
+        for place in builtins.range(1, min(len(shape), len(common)) + 1):
             if shape[-place] != common[-place] and 1 not in (shape[-place], common[-place]):
                 raise RuntimeError(
                     f"Attempting to broadcast a dimension of length {shape[-place]} at "
@@ -195,13 +225,64 @@ def get_float32_matmul_precision() -> str:
     return _matmul_precision[0]
 
 
+_deterministic = [False, False]
+
+
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Accepted: all algorithms here are deterministic whatever the number of threads."""
+    """Remembered: all algorithms here are deterministic whatever the number of threads."""
+    _deterministic[:] = bool(mode), bool(mode and warn_only)
 
 
 def are_deterministic_algorithms_enabled() -> bool:
-    """Always: results do not depend on timing or threads."""
-    return True
+    """What use_deterministic_algorithms was given; results never depend on threads or timing."""
+    return _deterministic[0]
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """Whether use_deterministic_algorithms was given ``warn_only``."""
+    return _deterministic[1]
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """False: denormal numbers are always computed as such."""
+    return False
+
+
+# ---- old names ----------------------------------------------------------------------------------
+
+
+def range(start, end=None, step=1, **options) -> Tensor:
+    """Like arange, but with the end, and floating-point numbers; deprecated by PyTorch."""
+    import warnings
+
+    from .construct import arange
+    warnings.warn("torch.range is deprecated and will be removed in a future release because its "
+                  "behavior is inconsistent with Python's range builtin. Instead, use "
+                  "torch.arange, which produces values in [start, end).", UserWarning, stacklevel=2)
+    start, end = (0, start) if end is None else (start, end)
+    options.setdefault("dtype", default_dtype())
+    count = int((end - start) / step)
+    return arange(start, start + (count + 0.5) * step, step, **options)
+
+
+def frobenius_norm(input, dim, keepdim: bool = False) -> Tensor:
+    """The root of the sum of squares over dim."""
+    return input.norm("fro", dim, keepdim)
+
+
+def nuclear_norm(input, dim=None, keepdim: bool = False) -> Tensor:
+    """The sum of a matrix's singular values."""
+    return input.norm("nuc", dim, keepdim)
+
+
+def orgqr(input, input2) -> Tensor:
+    """See torch.linalg.householder_product."""
+    return input.orgqr(input2)
+
+
+def to_dlpack(tensor):
+    """A capsule for ``from_dlpack`` of other packages; newer ones take the tensor itself."""
+    return tensor.__dlpack__()
 
 
 def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mode=None,

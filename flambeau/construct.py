@@ -93,6 +93,8 @@ def tensor(data, *, dtype: DType | None = None, device=None, requires_grad: bool
                       "torch.tensor(sourceTensor).", UserWarning, stacklevel=2)
         made = data.detach().clone()
         return _finish(made if dtype is None else made.to(dtype), requires_grad)
+    dtype = dtypes.as_dtype(dtype)
+    _check_types("tensor", dtype, device)
     array, kind = array_of(data, dtype is not None)
     if isinstance(data, np.ndarray) or array.base is not None:
         array = array.copy()
@@ -129,7 +131,7 @@ def as_tensor(data, dtype: DType | None = None, device=None) -> Tensor:
     """`data` as a tensor, sharing memory with arrays and tensors where types allow."""
     check_device(device)
     if isinstance(data, Tensor):
-        return data if dtype is None or data.dtype is dtype else data.to(dtype)
+        return data if dtype is None else data.to(dtype)
     if isinstance(data, np.ndarray) and (dtype is None
                                          or dtypes.dtype_from_numpy(data.dtype) is dtype):
         return from_numpy(data)
@@ -168,6 +170,7 @@ def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False) -> Tensor:
 
 
 def _filled(shape, value, dtype, requires_grad: bool) -> Tensor:
+    dtype = dtypes.as_dtype(dtype)
     if value == 0 and str(value)[0] != "-":
         array = np.zeros(shape, dtype.storage)       # pages are not touched before they are used
         return _finish(from_value(concrete(array, dtype)), requires_grad)
@@ -176,7 +179,7 @@ def _filled(shape, value, dtype, requires_grad: bool) -> Tensor:
 
 def _check_types(name: str, dtype, device=None) -> None:
     if dtype is not None and not isinstance(dtype, DType):
-        if dtype not in (float, int, bool):      # Python's types are taken as well
+        if not isinstance(dtypes.as_dtype(dtype), DType):
             raise TypeError(f"{name}(): argument 'dtype' must be torch.dtype, not "
                             f"{type_name(dtype)}")
     if not isinstance(device, (str, int, dtypes.device, type(None))):
@@ -291,7 +294,7 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    kind = dtype or (out.dtype if out is not None else None)
+    kind = dtypes.as_dtype(dtype) or (out.dtype if out is not None else None)
     if kind is None:
         whole = all(isinstance(v, int) for v in (start, end, step))
         kind = dtypes.int64 if whole else default_dtype()
@@ -312,7 +315,7 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
     """`steps` numbers from start to end, both included."""
     check_device(device)
     check_options(layout)
-    kind = dtype or default_dtype()
+    kind = dtypes.as_dtype(dtype) or default_dtype()
     start, end, steps = _number(start), _number(end), _number(steps)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
@@ -339,7 +342,7 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
 def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, layout=None, device=None,
              requires_grad=False) -> Tensor:
     """base to the powers of linspace(start, end, steps)."""
-    kind = dtype or default_dtype()
+    kind = dtypes.as_dtype(dtype) or default_dtype()
     powers = linspace(start, end, steps, dtype=dtypes.float64)._array()
     made = _finish(new_array_tensor(as_type(np.power(float(base), powers), kind), kind),
                    requires_grad)
@@ -354,7 +357,7 @@ def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None,
     """The identity matrix."""
     check_device(device)
     check_options(layout)
-    kind = dtype or default_dtype()
+    kind = dtypes.as_dtype(dtype) or default_dtype()
     for word, extent in (("n", n), ("m", n if m is None else m)):
         if not hasattr(extent, "__index__"):
             raise TypeError(f"eye(): argument '{word}' (position {1 + (word == 'm')}) must be "
@@ -376,7 +379,7 @@ def legacy_tensor(cls, *args, dtype: DType | None = None, device=None, **options
     check_device(device)
     if options:
         raise TypeError(f"new() received an unexpected keyword: {sorted(options)[0]}")
-    kind = dtype or default_dtype()
+    kind = dtypes.as_dtype(dtype) or default_dtype()
     if not args:
         made = _filled((0,), 0, kind, False)
     elif len(args) == 1 and not isinstance(args[0], (int, Size, np.integer)):

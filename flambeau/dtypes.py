@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 __all__ = [
-    "Size", "default_dtype", "device", "dtype", "dtype_from_numpy", "finfo", "iinfo", "layout",
-    "memory_format", "promote_types", "set_default_dtype",
+    "Size", "as_dtype", "default_dtype", "device", "dtype", "dtype_from_numpy", "finfo", "iinfo",
+    "layout", "memory_format", "promote_types", "set_default_dtype",
 ]
 
 
@@ -95,6 +95,14 @@ DTYPE_ALIASES = {"float": float32, "double": float64, "half": float16, "long": i
                  "short": int16, "cfloat": complex64, "cdouble": complex128}
 
 _FROM_NUMPY = {d.storage: d for d in ALL_DTYPES if d is not bfloat16}
+
+
+_PYTHON = {bool: bool_, int: int64, float: float64, complex: complex128}
+
+
+def as_dtype(given):
+    """The dtype that ``dtype=`` means: Python's own number types are taken as well."""
+    return _PYTHON.get(given, given) if given.__class__ is type else given
 
 
 def dtype_from_numpy(numpy_dtype) -> dtype:
@@ -318,4 +326,4 @@ class iinfo:
         self.dtype = type.name
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

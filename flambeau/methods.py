@@ -446,3 +446,4 @@ Tensor.__deepcopy__ = _deepcopy              # type: ignore[attr-defined]
 Tensor.__reduce_ex__ = _reduce_ex            # type: ignore[method-assign,assignment]
 
 from . import _at_once as _at_once_  # noqa: E402, F401
+from ._methods import queries as _queries  # noqa: E402, F401

@@ -9,6 +9,7 @@ from .. import _printing, dtypes
 from ..construct import check_device
 from ..dtypes import dtype as DType
 from ..graph.interpret import from_storage
+from ..ops._arguments import type_name
 from ..ops.declare import DECLARED
 from ..tensor import Tensor
 
@@ -40,8 +41,10 @@ def _tolist(self):
 def _to_dtype(self, dtype: DType, copy: bool = False):
     if dtype is self.dtype:
         return DECLARED["clone"].function(self) if copy else self
+    dtype = dtypes.as_dtype(dtype)
     if not isinstance(dtype, DType):
-        raise TypeError(f"to() received an invalid dtype: {dtype!r}")
+        raise TypeError("to() received an invalid combination of arguments - got "
+                        f"({type_name(dtype)}): a torch.dtype, a device or a tensor is expected")
     return DECLARED["_private.to_dtype"].function(self, dtype)
 
 
@@ -49,7 +52,7 @@ def _to(self, *given, device=None, dtype=None, non_blocking=False, copy=False,
         memory_format=None):
     """This tensor with another dtype or on another device."""
     for x in given:
-        if isinstance(x, DType):
+        if isinstance(x, (DType, type)):
             dtype = x
         elif isinstance(x, Tensor):
             dtype, device = x.dtype, x.device

@@ -96,6 +96,7 @@ def check_options(name: str, layout=None, device=None, pin_memory: bool = False)
 def check_dtype(name: str, dtype, default) -> dtypes.dtype:
     if dtype is None:
         return default
+    dtype = dtypes.as_dtype(dtype)
     if not isinstance(dtype, dtypes.dtype):
         raise TypeError(
             f"{name}() received an invalid combination of arguments - got "

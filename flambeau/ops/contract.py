@@ -235,11 +235,11 @@ def einsum_node(equation: str, nodes: list[Node]) -> Node:
     dots = "".join(spare[:width])
     terms = [t.replace("...", dots[width - (n.ndim - len(t.replace("...", ""))):])
              if "..." in t else t for t, n in zip(terms, nodes)]
-    for term, node in zip(terms, nodes):
+    for i, (term, node) in enumerate(zip(terms, nodes)):
         if len(term) != node.ndim:
             raise RuntimeError(f"einsum(): the number of subscripts in the equation ({len(term)}) "
                                f"does not match the number of dimensions ({node.ndim}) for operand "
-                               f"{nodes.index(node)} and no ellipsis was given")
+                               f"{i} and no ellipsis was given")
     if arrow:
         output = right.replace("...", dots)
     else:
@@ -247,13 +247,13 @@ def einsum_node(equation: str, nodes: list[Node]) -> Node:
         single = sorted(c for c in set(letters) if letters.count(c) == 1 and c not in dots)
         output = dots + "".join(single)
     extents: dict[str, int] = {}
-    for term, node in zip(terms, nodes):
+    for i, (term, node) in enumerate(zip(terms, nodes)):
         for letter, extent in zip(term, node.shape):
             if extents.get(letter, 1) == 1:
                 extents[letter] = extent
             elif extent not in (1, extents[letter]):
                 raise RuntimeError(f"einsum(): subscript {letter} has size {extent} for operand "
-                                   f"{nodes.index(node)} which does not broadcast with previously "
+                                   f"{i} which does not broadcast with previously "
                                    f"seen size {extents[letter]}")
     for letter in output:
         if output.count(letter) > 1:
@@ -262,6 +262,10 @@ def einsum_node(equation: str, nodes: list[Node]) -> Node:
         if letter not in extents:
             raise RuntimeError(f"einsum(): output subscript {letter} does not appear in the "
                                "equation for any input operand")
+    for node in nodes[1:]:
+        if node.dtype is not nodes[0].dtype:
+            names = [n.dtype.cpp_name.capitalize() for n in (nodes[0], node)]
+            raise RuntimeError(f"expected scalar type {names[0]} but found {names[1]}")
     parts = [_unique(term, node, extents) for term, node in zip(terms, nodes)]
     term, node = parts[0]
     for i, (next_term, next_node) in enumerate(parts[1:], 1):

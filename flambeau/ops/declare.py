@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+from ..dtypes import as_dtype
 from ..dtypes import dtype as DType
 from ..graph.ir import Node, p
 from ..record.trace import Operation, record
@@ -193,6 +194,8 @@ def _freeze(x):
         return tuple(_freeze(i) for i in x)
     if isinstance(x, dict):
         return tuple((k, _freeze(v)) for k, v in x.items())
+    if x.__class__ is type:
+        return as_dtype(x)
     if hasattr(x, "_fetch"):
         return _freeze(x.tolist()) if x.ndim else x.item()
     if hasattr(x, "__index__"):

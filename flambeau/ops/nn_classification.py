@@ -21,7 +21,8 @@ def _class_dim(node) -> int:
 
 def _check_indices(input, target) -> None:
     """Raise PyTorch's errors for targets of another type, number of dimensions or size."""
-    if input.ndim < 3 and target.ndim > 1:
+    wrong_batch = input.ndim > 1 and target.ndim > 0 and input.shape[0] != target.shape[0]
+    if input.ndim < 3 and target.ndim > 1 and not wrong_batch:
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported: received "
                            f"a target of shape {list(target.shape)} for scores of shape "
                            f"{list(input.shape)}; try target.squeeze() or target.argmax(1)")

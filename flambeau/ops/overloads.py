@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import string
+
 from .declare import DECLARED
 
 __all__ = ["broadcast_tensors", "einsum", "max", "median", "meshgrid", "min", "norm", "permute",
-           "repeat_interleave", "scatter", "tensordot"]
+           "repeat_interleave", "scatter", "tensordot", "where"]
 
 
 def _is_tensor(x) -> bool:
@@ -70,8 +72,29 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None, out=None):
     return out
 
 
+def _equation_of(arguments) -> tuple[str, tuple]:
+    """The equation and operands of ``einsum(a, [0, 1], b, [1, 2], [0, 2])``."""
+    def term(indices):
+        for i in indices:
+            if i is not Ellipsis and not 0 <= i < 52:
+                raise ValueError("einsum(): subscripts in sublist must be within range [0, 52): "
+                                 f"received {i}")
+        return "".join("..." if i is Ellipsis else string.ascii_letters[i] for i in indices)
+
+    if len(arguments) < 2:
+        raise ValueError("einsum(): must specify the equation string and at least one operand, "
+                         "or at least one operand and its subscripts list")
+    pairs = len(arguments) // 2
+    terms = [term(arguments[2 * i + 1]) for i in range(pairs)]
+    output = f"->{term(arguments[-1])}" if len(arguments) % 2 else ""
+    return ",".join(terms) + output, arguments[0:2 * pairs:2]
+
+
 def einsum(equation, *operands):
     """Sums of products of elements named by index letters.
+
+    Instead of an equation, each operand may be followed by a list of numbers that stand for
+    letters: ``einsum(a, [0, 1], b, [1, 2], [0, 2])``.
 
     >>> import flambeau as torch
     >>> torch.einsum("ij,jk->ik", torch.ones(2, 3), torch.ones(3, 2))
@@ -79,10 +102,27 @@ def einsum(equation, *operands):
             [3., 3.]])
     """
     if not isinstance(equation, str):
-        raise NotImplementedError("einsum: only the form with an equation string is supported")
+        equation, operands = _equation_of((equation, *operands))
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     return DECLARED["_private._einsum"].function(equation, list(operands))
+
+
+def where(condition, input=None, other=None, *, out=None):
+    """input where condition holds, other elsewhere; of condition alone, where it is not zero.
+
+    The second form gives the coordinates, one tensor a dimension, as ``nonzero(as_tuple=True)``.
+
+    >>> import flambeau as torch
+    >>> x = torch.tensor([3., -1., 2.])
+    >>> torch.where(x > 0, x, 0.)
+    tensor([3., 0., 2.])
+    >>> torch.where(x > 0)
+    (tensor([0, 2]),)
+    """
+    if input is None and other is None:
+        return condition.nonzero(as_tuple=True)
+    return DECLARED["where"].function(condition, input, other, out=out)
 
 
 def tensordot(a, b, dims=2, out=None):

@@ -562,7 +562,7 @@ def where_op(condition: Tensor, input: Tensor | Number, other: Tensor | Number):
     return where(condition, input, other)
 
 
-@operation(inplace=True, out=True)
+@operation(inplace=True, out=True, aliases=("clip",))
 def clamp(input: Tensor, min: Tensor | Number | None = None,
           max: Tensor | Number | None = None):
     """Elements limited to [min, max]."""
