@@ -121,7 +121,7 @@ class Plan:
                 c = coefficients.get(k)
                 # the few results of a long reduction do not decide how it is walked over
                 important = weight if len(index[1]) == largest else (
-                    min(0.3, 8 * self._touched(index) / most) * weight)
+                    min(0.3, 2 * self._touched(index) / most) * weight)
                 if c == 1:
                     score += important
                 elif c is not None:
