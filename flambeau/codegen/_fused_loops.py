@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ._fused_cells import CellWriter, Unit
 from .emitter import VOID
-from .fused_operations import round_value
+from .fused_operations import memory_type, round_value
 from .reducers import Reducer
 
-__all__ = ["write_epilogue", "write_kernel"]
+__all__ = ["prefetch_epilogue", "write_epilogue", "write_kernel"]
 
 COLUMN_UNROLL = 4
 
@@ -272,6 +272,21 @@ class _Writer(CellWriter):
                 self.write_store(access, cell, 0)
         return self.get(plan.main, 0, True)
 
+    def prefetch_epilogue(self, row, column):
+        """Asks for the lines of a row that an epilogue reads and writes beside the product."""
+        plan, f = self.plan, self.f
+        self.index_order = plan.outer
+        self.units = [Unit(column, None, self.lanes)]
+        self.split_row(row)
+        wanted = [(access, cell.dtype, False) for cell, access in plan.access.items()
+                  if cell.attrs[2] is None]
+        wanted += [(access, cell.dtype, True) for i, (access, cell) in enumerate(plan.stores)
+                   if i != plan.main_store]
+        for access, dtype, write in wanted:
+            if access.lane == 1 and access.strides and not access.values:
+                pointer, first, _, _ = self.address(access, 0)
+                f.prefetch(pointer, first, memory_type(dtype), write=write)
+
 
 def _flatten(accumulators):
     """Nested accumulators as a flat list, and the way back."""
@@ -293,3 +308,8 @@ def write_epilogue(plan, f, value, row, column, mask, slot):
     """Writes an epilogue's instructions into the function `f` of a product's kernel."""
     with f.fast_math(""):
         return _Writer(plan, f, slot).write_epilogue(value, row, column, mask)
+
+
+def prefetch_epilogue(plan, f, row, column, slot):
+    """Writes the prefetches of an epilogue's rows into the function `f` of a product's kernel."""
+    _Writer(plan, f, slot).prefetch_epilogue(row, column)

@@ -446,12 +446,15 @@ class EpiloguePlan(Plan):
         self.lane_level = 1
 
     def epilogue(self) -> Epilogue:
-        from ._fused_loops import write_epilogue
+        from ._fused_loops import prefetch_epilogue, write_epilogue
 
         def emit(f, value, row, column, mask, slot):
             return write_epilogue(self, f, value, row, column, mask, slot)
+
+        def prefetch(f, row, column, slot):
+            prefetch_epilogue(self, f, row, column, slot)
         return Epilogue(f"{self.name}_{self.main_store}", emit,
-                        tuple(self.pointers) + tuple(Integer(n) for n in self.integers))
+                        tuple(self.pointers) + tuple(Integer(n) for n in self.integers), prefetch)
 
 
 _texts: dict[str, str] = {}
