@@ -58,8 +58,8 @@ class Epilogue:
     first lane, `mask` the lanes that exist or None for all, and `slot` the index of the first of
     `args` in the argument table, for `f.pointer_arg(slot + i)`. It may read the output's own memory
     at its own elements, which still hold what was there before. `key` names the code: equal keys,
-    equal code. `prefetch(f, row, column, slot)` asks for the lines that `emit` reads and writes in a
-    row, beside the output's.
+    equal code. `prefetch(f, row, column, slot)` asks for the lines that `emit` reads and writes
+    there beside the output's.
     """
 
     key: str
