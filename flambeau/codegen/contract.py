@@ -26,6 +26,7 @@ import math
 
 from flambeau.codegen.dot_products import MOST_ROWS, plan_dot_products
 from flambeau.codegen.emitter import I64, Module, vector
+from flambeau.codegen.extents import usual
 from flambeau.codegen.kernel_call import ArgumentTable, KernelCall, Operand, Pointer, default_grain
 from flambeau.codegen.packing import define_pack_columns, define_pack_rows
 from flambeau.codegen.tile import (
@@ -71,10 +72,11 @@ def plan_contract(*, batch, m, n, k, a, b, out, dtype, allocate, epilogue=None, 
         if out.strides[3] != 1 and n > 1:
             raise ValueError("plan_contract: rows or columns of `out` must be contiguous; "
                              f"received strides {out.strides}")
-    if n == 1 and m > 1 and epilogue is None and out.strides[2] == 1:  # a matrix times a vector
+    # a matrix times a vector
+    if n == 1 and usual(m) > 1 and epilogue is None and out.strides[2] == 1:
         a, b, out = (_exchanged(x) for x in (b, a, out))
         m, n = n, m
-    if m <= MOST_ROWS and b.strides[2] == 1 and (a.strides[3] == 1 or k == 1) and n > 1:
+    if usual(m) <= MOST_ROWS and b.strides[2] == 1 and (a.strides[3] == 1 or k == 1) and n > 1:
         return plan_dot_products(batch=batch, m=m, n=n, k=k, a=a, b=b, out=out, dtype=dtype,
                                  epilogue=epilogue, label=label)
     size = _SIZES[dtype]
@@ -84,10 +86,15 @@ def plan_contract(*, batch, m, n, k, a, b, out, dtype, allocate, epilogue=None, 
     rows = rows_for(panel, dtype, "rows" if by_rows else "columns")
     blocks = _choose_blocks(outer * inner, m, n, k, rows, panel, size)
     m_block, n_block, k_splits, k_block = blocks
-    if epilogue is not None and k_splits == 1 and k_block < k:
+    if epilogue is not None and not k_splits and (
+            k_block < k or usual(k_block) < usual(k)):
         # unfinished sums must not lie in `out`, which the epilogue may read: no chunks of a K
         # whose panel fits into L2, otherwise parts that a second call adds
-        k_block, k_splits = (k, 1) if k * size <= 6 << 10 else (k_block, -(-k // (2 * k_block)))
+        if usual(k) * size <= 6 << 10:
+            k_block = k
+        else:
+            k_splits = -(-k // (2 * k_block))
+    in_parts, k_splits = k_splits > 0, max(1, k_splits)
     k_split = -(-k // k_splits) if k else 1
     m_blocks, n_blocks = -(-m // m_block), -(-n // n_block)
 
@@ -96,11 +103,11 @@ def plan_contract(*, batch, m, n, k, a, b, out, dtype, allocate, epilogue=None, 
     pack_a = not by_rows and (a.strides[2] != 1 or n_block > 2 * panel)
     packed_rows = -(-m_block // rows) * rows if pack_a else rows
     scratch = pack_at + (0 if by_rows else _align(packed_rows * k_block * size))
-    table = ArgumentTable(_POINTERS, _INTEGERS, epilogue if k_splits == 1 else None)
+    table = ArgumentTable(_POINTERS, _INTEGERS, None if in_parts else epilogue)
     name, text = _kernel(dtype, full, last, by_rows, table.epilogue)
 
     c, c_strides, c_split = out.pointer, out.strides, 0
-    if k_splits > 1:
+    if in_parts:
         c_split = outer * inner * m * n
         c, c_strides = Pointer(allocate(k_splits * c_split * size)), (inner * m * n, m * n, n, 1)
     values = {
@@ -119,7 +126,7 @@ def plan_contract(*, batch, m, n, k, a, b, out, dtype, allocate, epilogue=None, 
     calls = [KernelCall(
         name, text, table.fill(**values), items, default_grain(items, flops // items), scratch,
         flops, size * outer * inner * (m * k + k * n + m * n), label or f"contract {m}x{n}x{k}")]
-    if k_splits > 1:
+    if in_parts:
         calls.append(plan_partial_sum(
             parts=k_splits, batch=batch, rows=m, columns=n, partial=c, out=out, dtype=dtype,
             epilogue=epilogue, label=label))
@@ -145,14 +152,14 @@ def _even(extent, most, unit):
 def _choose_blocks(batch, m, n, k, rows, panel, size):
     """(m_block, n_block, k_splits, k_block): from the caches, then until there are items enough.
 
+    `k_splits` is 0 where k is not cut into parts that a second call adds.
     The numbers are for 1 MiB of L2: a block of A of 240 x 384 takes a third of it, a panel a tenth.
     """
     depth = 384 * 4 // size
-    # enough items to balance threads whose speed differs, if the work is worth sharing at all
-    wanted = min(16, max(1, 2 * m * n * k * batch // 400_000))
-    if k > 4 * (m + n) and m * n * size <= 1 << 20 and batch < wanted and k >= 4 * depth:
+    wanted = _wanted_items(batch, m, n, k)
+    if _is_long(*map(usual, (batch, m, n, k)), size, depth):
         # weight gradients over many rows: each item reads its part of A and B once, in order
-        k_splits = min(-(-wanted // batch), k // (2 * depth))
+        k_splits = max(1, min(-(-wanted // batch), k // (2 * depth)))
         return (min(_even(m, 240, rows), -(-m // rows) * rows), -(-n // panel) * panel, k_splits,
                 max(1, _even(-(-k // k_splits), depth, 1)))
     m_block = min(_even(m, 240, rows), -(-m // rows) * rows)
@@ -164,7 +171,18 @@ def _choose_blocks(batch, m, n, k, rows, panel, size):
     if items < wanted and m > 64:
         most = max(60, m_block * items // wanted)
         m_block = min(m_block, _even(m, most, rows))
-    return m_block, n_block, 1, max(1, _even(k, depth, 1))
+    return m_block, n_block, 0, max(1, _even(k, depth, 1))
+
+
+def _wanted_items(batch, m, n, k):
+    """Enough to balance threads whose speed differs, if the work is worth sharing at all."""
+    return min(16, max(1, 2 * m * n * k * batch // 400_000))
+
+
+def _is_long(batch, m, n, k, size, depth):
+    """Whether k is to be cut into parts: it is long, and there is little else to share."""
+    return (k > 4 * (m + n) and m * n * size <= 1 << 20 and k >= 4 * depth
+            and batch < _wanted_items(batch, m, n, k))
 
 
 @functools.cache

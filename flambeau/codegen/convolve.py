@@ -32,6 +32,7 @@ import itertools
 import math
 
 from flambeau.codegen.emitter import I64, Module, vector
+from flambeau.codegen.extents import usual
 from flambeau.codegen.kernel_call import ArgumentTable, Integer, KernelCall, Pointer, default_grain
 from flambeau.codegen.pack_weights import WeightLayout, plan_pack_weights
 from flambeau.codegen.tile import (
@@ -234,7 +235,7 @@ def _clipped_images(shape, layout, x_strides):
     most = _CLIPPED_PIXELS // math.prod(max(c for c, _ in dim) for dim in counts)
     if not most:
         return 0
-    worth = max(1, min(16, shape.least_flops // 400_000))
+    worth = max(1, min(16, usual(shape.least_flops) // 400_000))
     blocks = -(-worth // max(1, shape.groups * layout.panels))
 
     def images_of(batch):

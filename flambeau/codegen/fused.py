@@ -23,6 +23,7 @@ import struct
 
 from ..runtime import _cpu
 from .cells import Body, Cell, affine_range
+from .extents import usual
 from .fused_operations import EXPENSIVE, memory_type
 from .kernel_call import Epilogue, Integer, KernelCall, Pointer
 
@@ -126,7 +127,8 @@ class Plan:
                     score += important
                 elif c is not None:
                     score -= 2 * important
-            used = extent / (-(-extent // lanes) * lanes)
+            known = usual(extent)
+            used = known / (-(-known // lanes) * lanes)
             scores[k] = (score * used if score > 0 else score) + 0.5 * used + (
                 0.01 * list(self.extents).index(k))
         self.lane_loop = max(scores, key=scores.get) if scores else None
@@ -263,7 +265,7 @@ class Plan:
         for store in self.body.stores:
             if any(k in self.reduced for k, _ in store.index[1]):
                 roots.setdefault(store.cell.phase, []).append(store.cell)
-        limit = SCRATCH_BYTES // (4 * self.lane_extent)
+        limit = SCRATCH_BYTES // (4 * usual(self.lane_extent))
         for cell in reversed(self.cells):
             if (cell.op in EXPENSIVE and self.in_lanes(cell) and cell.dtype.itemsize <= 4
                     and len(self.scratch_rows) < limit):
@@ -353,6 +355,7 @@ class Plan:
         every = {k: a.extent for k, a in self.body.atoms.items()}
         every.update(self.extents)
         low, high = affine_range(index, every)
+        low, high = min(low, usual(low)), max(high, usual(high))
         bits = 32 if -(1 << 30) < low and high < (1 << 30) else 64
         return IndexPlan(self._integer(index[0]), terms, values, bits)
 

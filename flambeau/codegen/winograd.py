@@ -21,6 +21,7 @@ import math
 import os
 
 from flambeau.codegen.emitter import I64, PTR, VOID, Module, vector
+from flambeau.codegen.extents import usual
 from flambeau.codegen.kernel_call import ArgumentTable, KernelCall, Pointer, default_grain
 from flambeau.codegen.packing import square_side
 from flambeau.codegen.tile import (
@@ -76,9 +77,10 @@ def judged_batch(batch) -> int:
     """The batch by which forms are chosen: any but the shortest count as a full one.
 
     The short last batch of an epoch then needs no machine code of its own. Below 8, where forms
-    that fill their tiles from several images lose most, the batch itself decides.
+    that fill their tiles from several images lose most, the batch itself decides, unless full ones
+    are known.
     """
-    return 64 if batch >= 8 else batch
+    return 64 if usual(batch) >= 8 else usual(batch)
 
 
 def pays(shape, x_strides, weights=True) -> bool:
@@ -96,7 +98,7 @@ def pays(shape, x_strides, weights=True) -> bool:
         return False
     down, across = squares_of(shape)
     squares = shape.batch * down * across
-    if not weights and (squares < 48 or tuple(shape.size) != (3, 3)):
+    if not weights and (usual(squares) < 48 or tuple(shape.size) != (3, 3)):
         return False
     batch = judged_batch(shape.batch)
     pairs = shape.inputs * shape.outputs

@@ -17,6 +17,7 @@ import time
 
 from ..codegen import kernel_call
 from ..codegen.cells import Body, Store, affine_sum, number, scaled
+from ..codegen.extents import usual
 from ..codegen.fused import EpiloguePlan, plan_fused
 from ..runtime import _cpu
 from ..runtime._jit import compile_ahead
@@ -41,6 +42,7 @@ from .passes.rewrite import rewrite
 from .passes.split_reductions import split_reductions
 from .passes.steps import Cluster, columns_of
 from .plan_cache import KnownPlan
+from .resemblance import forms_of_known, remember
 
 __all__ = ["compile_program"]
 
@@ -49,33 +51,69 @@ _SCALARS, _FLAGS = "scalars", "flags"
 
 def compile_program(outputs: list[Node], inputs: list[Node], scalars: list[Node] = (),
                     donated=frozenset(), *, reuse: bool = True, passes=None,
-                    details: bool = False) -> Executable:
+                    details: bool = False, resemble: bool = True) -> Executable:
     """The native program that computes `outputs`.
 
     `inputs` and `scalars` are the leaves by index. The buffers of the inputs numbered in `donated`
     are not needed after a run: outputs may be written into them. `reuse=False` gives each
     intermediate value memory of its own; `passes` replaces the rewriting passes, for tests.
     `details` makes the kernels tell what they compute, and the executable how its memory is used.
+    With `resemble`, a program that is known but for a larger batch lends its forms, so that no
+    machine code is new; the executable is then `lent`.
     """
     begin = time.perf_counter()
     outputs = list(outputs)
-    known = (KnownPlan(outputs, list(inputs), list(scalars), donated)
-             if reuse and passes is None and not details else None)
-    executable = known.load() if known is not None else None
-    if executable is not None:
-        executable.compile_seconds = time.perf_counter() - begin
-        return executable
+    leaves = list(inputs), list(scalars), donated
+    plain = reuse and passes is None
+    keeper = KnownPlan(outputs, *leaves) if plain and not details else None
+    executable = keeper.load() if keeper is not None else None
+    if executable is None and plain and resemble:
+        executable = _in_known_forms(outputs, leaves, details)
+    if executable is None:
+        executable = _compiled(outputs, leaves, reuse, passes, details)
+        if keeper is not None:
+            keeper.store(executable)
+    if keeper is not None and not executable.lent:
+        remember(outputs)
+    executable.compile_seconds = time.perf_counter() - begin
+    return executable
+
+
+def _in_known_forms(outputs, leaves, details):
+    """The executable with the forms of a known program with a larger batch; None if there is none.
+
+    Its entry on disk has a key of its own.
+    """
+    paired = forms_of_known(outputs)
+    if paired is None:
+        return None
+    keeper = KnownPlan(outputs, *leaves, paired) if not details else None
+    executable = keeper.load() if keeper is not None else None
+    if executable is None:
+        try:
+            executable = _compiled(paired, leaves, details=details)
+        except (AssertionError, ArithmeticError, LookupError, ValueError):
+            if os.environ.get("FLAMBEAU_STRICT", "0") != "0":
+                raise
+            return None              # a pass that does not understand such extents
+        if keeper is not None:
+            keeper.store(executable)
+    executable.lent = True
+    return executable
+
+
+def _compiled(outputs, leaves, reuse=True, passes=None, details=False):
+    """The executable, by the passes."""
+    begin = time.perf_counter()
+    inputs, scalars, donated = leaves
     prepare()
     rewritten = rewrite(outputs, passes, _checked if os.environ.get("FLAMBEAU_CHECK") else None)
     placed, layouts = assign_layouts(rewritten)
     placed = _own_outputs(split_reductions(placed, layouts))
     if os.environ.get("FLAMBEAU_CHECK"):
         _checked("assign_layouts and split_reductions", placed)
-    compiler = _Compiler(placed, layouts, list(inputs), list(scalars), set(donated), reuse,
-                         details)
-    executable = compiler.compile()
-    if known is not None:
-        known.store(executable)
+    executable = _Compiler(placed, layouts, inputs, scalars, set(donated), reuse,
+                           details).compile()
     executable.compile_seconds = time.perf_counter() - begin
     _report(executable, outputs, rewritten)
     return executable
@@ -257,7 +295,7 @@ class _Compiler:
         An input's memory may lie anywhere, and an update reads what it overwrites.
         """
         is_input = 0 < self.places[node].buffer < self.output_base
-        return node.nbytes > _cpu.cache_sizes()[2] and not is_input
+        return usual(node.nbytes) > _cpu.cache_sizes()[2] and not is_input
 
     # ---- steps ----------------------------------------------------------------------------------
 

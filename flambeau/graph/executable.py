@@ -105,6 +105,7 @@ class Executable:
         self.blocks: list[PlannedBlock] = plan.blocks
         self.arena_bytes = plan.arena_bytes
         self.compile_seconds = 0.0
+        self.lent = False            # its forms are those of a program with a larger batch
         self._input_count = plan.input_count
         self._sources = plan.output_sources
         fresh = [(i, n) for i, (n, s) in enumerate(zip(plan.output_bytes, self._sources))

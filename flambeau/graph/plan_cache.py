@@ -24,6 +24,7 @@ import json
 import os
 
 from .. import dtypes
+from ..codegen.extents import usual
 from ..runtime import _cpu
 from ..runtime._cache import cache_directory, entry_key, read_entry, write_entry
 from ..runtime._jit import kernel_keys, load_kernels, statistics, target_text
@@ -42,12 +43,14 @@ _WITHOUT_EFFECT = ("FLAMBEAU_CACHE", "FLAMBEAU_CACHE_LIMIT", "FLAMBEAU_COMPILE",
 class KnownPlan:
     """The entry of one graph: `load` gives its executable or None, `store` writes it."""
 
-    def __init__(self, outputs, inputs, scalars, donated):
+    def __init__(self, outputs, inputs, scalars, donated, paired=None):
         self.sites: list = []
         self._numbers: dict[int, int] = {}
         self.key = None
         text = self._describe(outputs, inputs, scalars, donated) if cache_directory() else None
         if text is not None and (sources := _sources()) is not None:
+            if paired is not None:
+                text += "\n" + _usual_shapes(paired)
             self.key = entry_key("plan", sources, target_text(), repr(_cpu.cache_sizes()),
                                  _variables(), text)
 
@@ -146,6 +149,11 @@ class KnownPlan:
     def _decoded_indexed(self, values):
         number, attrs, extent = values
         return Indexed(self._site(number), attrs, extent)
+
+
+def _usual_shapes(outputs):
+    """The extents of the known program that lends its forms."""
+    return repr([[usual(n) for n in node.shape] for node in topological_order(outputs)])
 
 
 def _encoded_slot(slot):

@@ -32,6 +32,9 @@ class _Settings:
     # A program is compiled when its second run begins, or at once when one run of the
     # interpreter is estimated to cost more than compiling (bytes moved plus work of products).
     interpreted_runs = 1
+    # A program in the forms of one with a larger batch is compiled for itself when it has run so
+    # often: it is not the last batch of an epoch then, but, say, a model that serves requests.
+    lent_runs = 100
     heavy_work = 3e8
     compile = os.environ.get("FLAMBEAU_COMPILE", "1") != "0"
     # Raise where a program cannot be compiled, rather than warn and interpret it.
@@ -187,6 +190,9 @@ class Program:
                 not self.is_complex) and (
                 self.runs > settings.interpreted_runs or self.work > settings.heavy_work):
             self.try_to_compile(trace.scalars)
+        elif self.runs == settings.lent_runs and self.executable is not None \
+                and self.executable.lent:
+            self.compile(trace.scalars, resemble=False)
         if self.executable is None:
             return self.interpreted(leaves, trace.scalars)
         expected = self.interpreted(leaves, trace.scalars) if settings.verify else None
@@ -243,15 +249,16 @@ class Program:
                           f"{type(error).__name__}: {error}. The results are right; please report "
                           "it with the lines that make it.", RuntimeWarning, stacklevel=2)
 
-    def compile(self, numbers: list[Any]) -> None:
-        """Make native code of this program."""
+    def compile(self, numbers: list[Any], resemble: bool = True) -> None:
+        """Make native code of this program; `resemble`: see `compile_program`."""
         from ..graph.compile import compile_program
         begin = time.perf_counter()
         used = {n.attrs["index"]: n for n in topological_order(self.outputs)
                 if n.op == "scalar"}
         scalars = [used.get(i) or p.scalar(index=i, shape=(), dtype=NUMBER_TYPES[type(x)])
                    for i, x in enumerate(numbers)]
-        self.executable = compile_program(self.outputs, self.inputs, scalars, self.donated)
+        self.executable = compile_program(self.outputs, self.inputs, scalars, self.donated,
+                                          resemble=resemble)
         self.scalars = scalars
         self.compile_seconds = time.perf_counter() - begin
         self.plan = None
@@ -263,7 +270,7 @@ class Program:
         """The executable with `details`, to be looked at: compiled once more, the same way."""
         from ..graph.compile import compile_program
         return compile_program(self.outputs, self.inputs, self.scalars, self.donated,
-                               details=True)
+                               details=True, resemble=self.executable.lent)
 
 
 def node_work(node: Node) -> float:

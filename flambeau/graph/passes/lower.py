@@ -26,6 +26,7 @@ from ...codegen.cells import (
     scaled,
     shifted,
 )
+from ...codegen.extents import may_reach, usual
 from ...codegen.fused_operations import is_native, unsupported_dtype
 from ..ir import Node
 
@@ -183,14 +184,14 @@ class Lowering:
             extent = self.extents[k]
             if c < 0:
                 raise CannotLower("a mirrored dimension is cut", cut)
-            if c * (extent - 1) >= stride:
+            if may_reach(c * (extent - 1), stride):
                 inner = stride // c
                 if stride % c == 0 and extent % inner == 0 and self.atoms[k].cell is None:
                     raise SplitNeeded(k, inner)
                 raise CannotLower("a dimension is cut between elements", cut)
             low.append((k, c))
             span += c * (extent - 1)
-        if span >= stride:
+        if may_reach(span, stride):
             raise CannotLower("an index runs over a cut", cut)
         return (constant // stride, tuple(high)), (constant % stride, tuple(low))
 
@@ -383,7 +384,7 @@ class Lowering:
                     index, attrs["starts"], attrs["steps"])), guard)
         if op == "flip":
             return self.lower(source, tuple(
-                shifted(scaled(part, -1), extent - 1) if dim in attrs["dims"] and extent > 1
+                shifted(scaled(part, -1), extent - 1) if dim in attrs["dims"] and extent != 1
                 else part for dim, (part, extent) in enumerate(zip(index, source.shape))), guard)
         if op == "pad":
             return self._pad(node, index, guard)
@@ -407,8 +408,9 @@ class Lowering:
         for part, low, extent in zip(index, node.attrs["low"], source.shape):
             part = shifted(part, -low)
             smallest, largest = affine_range(part, self.extents)
-            if smallest < 0 or largest >= extent:
-                if largest < 0 or smallest >= extent:
+            if min(smallest, usual(smallest)) < 0 or may_reach(largest, extent):
+                if max(largest, usual(largest)) < 0 or (
+                        smallest >= extent and usual(smallest) >= usual(extent)):
                     return self.constant(node.attrs["value"], node.dtype)
                 conditions.append((part, extent))
             inner.append(part)

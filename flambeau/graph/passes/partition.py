@@ -13,6 +13,7 @@ have one iteration space (see `lower`) and no other step must run between them.
 
 from __future__ import annotations
 
+from ...codegen.extents import usual
 from ...codegen.fused_operations import EXPENSIVE, is_native
 from ..ir import Node, topological_order
 from .attach_epilogues import attach_epilogues
@@ -163,13 +164,14 @@ class _Attempt:
             for operand in dict.fromkeys(node.inputs):
                 total += cost[operand]
                 reads |= large[operand]
-            reads = frozenset(r for r in reads if 4 * r.numel >= node.numel)
+            numel = usual(node.numel)
+            reads = frozenset(r for r in reads if 4 * usual(r.numel) >= numel)
             if (node.op == "expand" and node not in self.empty
-                    and node.numel >= 4 * node.inputs[0].numel):
+                    and numel >= 4 * usual(node.inputs[0].numel)):
                 source = node.inputs[0]
                 while source.op == "reshape":
                     source = source.inputs[0]
-                if source.numel > 1 and cost[source] >= 4 and source not in kept \
+                if usual(source.numel) > 1 and cost[source] >= 4 and source not in kept \
                         and source.primitive.kind in ("pointwise", "index"):
                     anchors.add(source)
                     total, reads = 0.0, frozenset()
@@ -177,7 +179,7 @@ class _Attempt:
                 cost[node], large[node] = 0.0, frozenset((node,))
                 continue
             if kind in ("pointwise", "index") and (len(reads) > MAX_BUFFERS // 2 or (
-                    len(self.users[node]) > 1 and node.numel > 1
+                    len(self.users[node]) > 1 and numel > 1
                     and (total > 8 or (len(reads) > 1 and total >= 1)))):
                 anchors.add(node)
                 total, reads = 0.0, frozenset((node,))
@@ -375,12 +377,13 @@ class _Attempt:
                 shape, reduced = source.shape, frozenset(dims)
             elif source.numel != old.numel or node.numel != old.parallel_numel:
                 return False
-            if node.numel < FEW_ITEMS and source.numel > SMALL:
+            if usual(node.numel) < FEW_ITEMS and usual(source.numel) > SMALL:
                 return False
         elif node.numel != old.numel:
             if not reduced or node.numel != old.parallel_numel:
                 return False
-        elif reduced and old.parallel_numel < FEW_ITEMS and old.numel > SMALL:
+        elif (reduced and usual(old.parallel_numel) < FEW_ITEMS
+              and usual(old.numel) > SMALL):
             return False
         if (shape, reduced) == (old.shape, old.reduced):
             before = (dict(old.cells), old.count, set(old.loaded), dict(old.atoms),

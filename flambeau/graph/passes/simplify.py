@@ -322,7 +322,7 @@ def _slice(node):
 
 def _flip(node):
     source, dims = node.inputs[0], node.attrs["dims"]
-    kept = tuple(d for d in dims if source.shape[d] > 1)
+    kept = tuple(d for d in dims if source.shape[d] != 1)
     if not kept:
         return source
     if source.op == "flip":

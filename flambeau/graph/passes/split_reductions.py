@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 
+from ...codegen.extents import usual
 from ..ir import PRIMITIVES, Node, p, topological_order
 from ..primitives.movement import slice_dim
 from .block_variances import block_variance
@@ -48,29 +49,29 @@ def split_reductions(outputs: list[Node], layouts: dict) -> list[Node]:
 
 def _split(node, layouts):
     source, dims = node.inputs[0], node.attrs["dims"]
+    shape = [usual(extent) for extent in source.shape]
+    total, numel = math.prod(shape), usual(node.numel)
     order = list(range(source.ndim))                 # dimensions, outermost in memory first
     if source in layouts:
         order = [0] + order[2:] + [1]
-    real = [d for d in order if source.shape[d] > 1]
-    items = node.numel
+    real = [d for d in order if shape[d] > 1]
+    items = numel
     wide = False
     if real and real[-1] not in dims:
-        items = -(-source.shape[real[-1]] // COLUMNS) * (
-            node.numel // source.shape[real[-1]])
-        wide = (source.shape[real[-1]] > COLUMNS
-                and source.numel // source.shape[real[0]] >= STRIDED)
+        items = -(-shape[real[-1]] // COLUMNS) * (numel // shape[real[-1]])
+        wide = shape[real[-1]] > COLUMNS and total // shape[real[0]] >= STRIDED
     if not real or items >= WANTED // 2 and real[0] in dims and not wide:
         return node
     outer = [d for d in real if d in dims]
-    sample = source.numel // source.shape[real[0]]
+    sample = total // shape[real[0]]
     if real[0] not in dims:
         # rows of their own are parts already, unless they are few and long
-        if items >= WANTED // 2 * source.shape[real[0]] or sample <= LONG:
+        if items >= WANTED // 2 * shape[real[0]] or sample <= LONG:
             return node
-        return _cut(node, outer, items // source.shape[real[0]], layouts)
-    along = math.prod(source.shape[d] for d in outer[1:])
+        return _cut(node, outer, items // shape[real[0]], layouts)
+    along = math.prod(shape[d] for d in outer[1:])
     if (sample >= SAMPLE and along >= WANTED and len(outer) > 1
-            and items * source.shape[real[0]] <= MOST):
+            and items * shape[real[0]] <= MOST):
         kept = outer[:1]
         # a few runs of rows, not every row: the second sum's length is what limits accuracy
         part = _divisor(source.shape[outer[1]], 2, WANTED) if sample > LONG else None
@@ -78,16 +79,16 @@ def _split(node, layouts):
             return _split_dim(node, kept, outer[1], part)
         first = tuple(d for d in dims if d not in kept)
         return _second(node, node.primitive(source, dims=first), first, kept)
-    return _cut(node, outer, items, layouts) if source.numel > SERIAL else node
+    return _cut(node, outer, items, layouts) if total > SERIAL else node
 
 
 def _cut(node, outer, items, layouts):
     """Makes outer reduced dimensions parallel until there are items enough."""
     source, dims = node.inputs[0], node.attrs["dims"]
     kept: list[int] = []
-    work = math.prod(source.shape[d] for d in outer)
+    work = math.prod(usual(source.shape[d]) for d in outer)
     for d in outer:
-        extent = source.shape[d]
+        extent = usual(source.shape[d])
         if items * extent <= MOST and (work // extent >= 64 or items * extent < WANTED):
             kept.append(d)
             items *= extent
@@ -95,7 +96,7 @@ def _cut(node, outer, items, layouts):
             if items >= WANTED:
                 break
             continue
-        part = _divisor(extent, max(1, WANTED // items), MOST // items)
+        part = _divisor(source.shape[d], max(1, WANTED // items), MOST // items)
         if part is None:
             if kept or extent < 1024:
                 break

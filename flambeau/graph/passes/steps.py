@@ -9,6 +9,7 @@ import dataclasses
 
 from ... import dtypes
 from ...codegen.contract import contraction_form
+from ...codegen.extents import usual
 from ...codegen.fused_operations import is_native, unsupported_dtype
 from ..ir import Node
 from .lower import CannotLower, Lowering, SplitNeeded
@@ -149,7 +150,7 @@ class Gone:
 def takes_epilogue(node: Node) -> bool:
     """Whether the planner of an opaque node takes an epilogue."""
     return (node.op in ("contract", "convolve") and node.dtype.name in ("float32", "float64")
-            and columns_of(node) >= 4 and node.numel > 0)
+            and usual(columns_of(node)) >= 4 and node.numel > 0)
 
 
 def columns_of(node: Node) -> int:
