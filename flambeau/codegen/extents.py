@@ -3,10 +3,11 @@
 Below the passes and the planners. A program that differs from a known one by a shorter batch alone
 is compiled with shapes of :class:`Extent`: `graph.resemblance` finds the known program. What runs
 is computed from the actual numbers; what decides which machine code runs asks `usual`, so that it
-is the code that exists. Two rules make that safe:
+is the code that exists. Three rules make that safe:
 
 * an extent equals another number only if both parts are equal: a dimension of one sample is not
   taken for a dimension of extent 1, which would make loops and broadcasting disappear;
+* what tells values apart by their text (`repr`) tells those apart whose usual parts differ;
 * arithmetic is done on both parts, and order (``<``, ``min``, ``max``) by the actual one.
 """
 
@@ -33,6 +34,12 @@ class Extent(int):
 
     def __neg__(self):
         return paired(-int(self), -self.usual)
+
+    def __repr__(self):
+        return f"{int(self)}~{self.usual}"
+
+    def __str__(self):
+        return str(int(self))
 
 
 def _both(operation):
@@ -68,6 +75,12 @@ class Number(float):
 
     def __hash__(self):
         return float.__hash__(self)
+
+    def __repr__(self):
+        return f"{float(self)}~{self.usual}"
+
+    def __str__(self):
+        return str(float(self))
 
 
 def paired(actual, known):

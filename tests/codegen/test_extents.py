@@ -1,5 +1,6 @@
 """Arithmetic on extents that know what they usually are."""
 
+import json
 import math
 
 from flambeau.codegen.extents import Extent, may_reach, paired, usual
@@ -31,7 +32,8 @@ def test_equal_means_equal_in_both():
 def test_order_and_text_are_the_actual_number():
     n = paired(3, 64)
     assert n < 4 and min(n, 10) is n and max(n, 10) == 10 and list(range(n)) == [0, 1, 2]
-    assert f"{n}" == repr(n) == "3" and isinstance(n, Extent)
+    assert f"{n}" == str(n) == "3" and repr(n) == "3~64" and isinstance(n, Extent)
+    assert f"{paired(0.5, 0.25)}" == "0.5" and json.dumps([n]) == "[3]"
     assert may_reach(n, 10) and not may_reach(n, 65)
 
 

@@ -28,7 +28,7 @@ def factor_sums(outputs: list[Node]) -> list[Node]:
     number = {node: i for i, node in enumerate(order)}
     sums = {node: _Sum(node, number) for node in order
             if node.op == "reduce_sum" and node.dtype.name in _FLOATS and node.numel
-            and node.inputs[0].numel > node.numel}
+            and node.inputs[0].numel != node.numel}
     known = collections.Counter(key for one in sums.values() for key in one.keys())
     chosen = {node: one for node, one in sums.items() if one.pays(known)}
     if not chosen:

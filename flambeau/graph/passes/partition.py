@@ -318,7 +318,7 @@ class _Attempt:
         if node.primitive.kind != "reduce":
             return []
         found = [i for n in needs for i in self.readers.get(n, ())
-                 if 4 * n.numel >= node.inputs[0].numel and i not in at]
+                 if 4 * usual(n.numel) >= usual(node.inputs[0].numel) and i not in at]
         return [i for i in dict.fromkeys(reversed(found)) if self._same_space(i, node)]
 
     def _same_space(self, at, node):
