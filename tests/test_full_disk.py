@@ -72,3 +72,29 @@ def test_training_goes_on_without_its_cache(tmp_path):
     assert all(p.stat().st_size <= 500 and not p.name.startswith(".new-") for p in files())
     assert run(tmp_path, losses) == limited and files()      # what was left misleads nobody
     assert run(tmp_path, losses) == limited
+
+
+@pytest.mark.parametrize("seconds", [0.01, 120])
+def test_event_file_says_that_it_cannot_be_written(tmp_path, seconds):
+    pytest.importorskip("tensorboard")
+    out = run(tmp_path, f"""
+    import time
+    from flambeau.utils.tensorboard import SummaryWriter
+    writer = SummaryWriter("runs", flush_secs={seconds})
+    limit(20_000)
+    def attempt(call):
+        begin = time.monotonic()
+        try:
+            call()
+            said = "ok"
+        except OSError as error:
+            said = f"{{error.strerror.split(':')[0]}} {{'events.out.tfevents' in str(error)}}"
+        print(said, time.monotonic() - begin < 2)
+    def add():
+        for step in range(60):
+            writer.add_histogram("values", torch.randn(3000), step)
+    for call in (add, writer.flush, lambda: writer.add_scalar("loss", 1, 1), writer.close,
+                 writer.close, lambda: writer.add_scalar("loss", 1, 2), writer.close):
+        attempt(call)
+    """)
+    assert out.splitlines() == ["File too large True True"] * 4 + ["ok True"] * 3

@@ -67,6 +67,10 @@ def _addindent(text, spaces):
     return "\n".join([first, *(" " * spaces + line for line in rest)])
 
 
+_SCRIPTED = (": torch.jit.script and torch.jit.trace return the module itself. Save "
+             "module.state_dict() with torch.save")
+
+
 class Module(TraversalMethods, ConversionMethods, StateDictMethods, HookMethods):
     """The base class of neural network modules: a tree of parameters, buffers and submodules.
 
@@ -228,7 +232,8 @@ class Module(TraversalMethods, ConversionMethods, StateDictMethods, HookMethods)
             if name in members:
                 return members[name]
         raise AttributeError(  # name and obj let Python suggest the nearest attribute
-            f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self
+            f"'{type(self).__name__}' object has no attribute '{name}'"
+            f"{_SCRIPTED if name in ('save', 'graph', 'code') else ''}", name=name, obj=self
         )
 
     def __setattr__(self, name, value):

@@ -1,6 +1,6 @@
 """SummaryWriter: the user's end of logging.
 
-Pipeline: training loop -> **SummaryWriter** -> summaries -> EventFileWriter (a thread that writes
+Pipeline: training loop -> **SummaryWriter** -> summaries -> `EventFile` (a thread that writes
 ``events.out.tfevents.*``) -> TensorBoard.
 """
 
@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from tensorboard.compat.proto import event_pb2
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from . import summary
 from ._arrays import figure_to_image
+from ._event_file import EventFile
 
 __all__ = ["FileWriter", "SummaryWriter"]
 
@@ -44,9 +44,7 @@ class FileWriter:
     def __init__(
         self, log_dir: Any, max_queue: int = 10, flush_secs: float = 120, filename_suffix: str = ""
     ) -> None:
-        self.event_writer = EventFileWriter(
-            str(log_dir), max_queue, flush_secs, filename_suffix
-        )
+        self.event_writer = EventFile(str(log_dir), max_queue, flush_secs, filename_suffix)
 
     def get_logdir(self) -> str:
         """Return the folder of the event file."""
@@ -487,10 +485,16 @@ class SummaryWriter:
 
     def close(self) -> None:
         """Write everything to disk and close; a later ``add_*`` begins a new file."""
-        for writer in (self.all_writers or {}).values():
-            writer.flush()
-            writer.close()
+        writers = list((self.all_writers or {}).values())
         self.file_writer = self.all_writers = None
+        errors = []
+        for writer in writers:               # all of them, even if one cannot be written
+            try:
+                writer.close()
+            except OSError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def __enter__(self) -> SummaryWriter:
         return self
