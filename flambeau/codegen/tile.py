@@ -36,6 +36,8 @@ __all__ = ["ACCUMULATE", "FINAL", "TileShape", "by_panel", "call_tile", "define_
 ACCUMULATE = 1  # flag: start from what C holds instead of zero
 FINAL = 2       # flag: these are results, to which the epilogue applies
 
+WIDE = 2        # vectors of an epilogue
+
 _ELEMENTS = {"float32": F32, "float64": F64}
 
 
@@ -130,9 +132,9 @@ def call_tile(f, shape: TileShape, **values):
     added; a_rows: table of row offsets (rows, pairs and lanes mode); a_stride: from one k to the
     next (columns mode), or from one row to the next if all are as far apart (rows mode, else 0);
     ahead: how far behind what is read now lies what to prefetch (columns and rows mode; 0 if
-    nobody knows, as by default); out_rows: table of the rows' numbers in C, and in the epilogue after
-    row_base is added; tap_offsets, taps, k: what is summed over (k: rows, pairs and columns mode);
-    b, b_stride; c: where row 0 and this tile's first column lie, c_stride; column: the first column
+    nobody knows, as by default); out_rows: table of the rows' numbers in C, and in the epilogue
+    after row_base is added; tap_offsets, taps, k: what is summed over (k: rows, pairs and columns
+    mode); b, b_stride; c: where row 0 and this tile's first column lie, c_stride; column: the first column
     for the epilogue; rows, width: how many of the tile's rows and columns exist; flags. Offsets and
     strides are in elements.
     """
@@ -324,7 +326,10 @@ class _Tile:
                 f.store(next(values), start, first)
 
     def _store_rows(self, accumulators):
-        """Row by row from the stack: the epilogue's code appears once, whatever the rows."""
+        """Row by row from the stack: the epilogue's code appears once, whatever the rows.
+
+        It computes `WIDE` vectors at a time, whose chains of operations hide each other's latency.
+        """
         f, shape = self.f, self.shape
         panel = shape.columns
         spilled = f.alloca(shape.element, shape.rows * panel)
@@ -337,23 +342,33 @@ class _Tile:
             start = f.at(self.c, number * self.c_stride, shape.element)
             row = self.row_base + number
             source = f.at(spilled, loop.index * panel, shape.element)
-            values = [f.load(type, source, first) for first, type in self.vectors]
+            done = 0
             if self.epilogue:
-                with f.if_(f.ne(self.flags & FINAL, 0)) as branch:
-                    branch.give(*[self._finish(v, row, j) for j, v in enumerate(values)])
-                with branch.otherwise():
-                    branch.give(*values)
-                values = branch.results
-            for j, value in enumerate(values):
-                if self._mask_of(j) is not None:
-                    f.store_masked(value, start, self.mask, self.vectors[j][0])
-                else:
-                    f.store(value, start, self.vectors[j][0])
+                lanes = WIDE * self.vectors[0][1].lanes
+                done = (len(self.vectors) - shape.partial) // WIDE * lanes
+            if done:
+                wide = vector(shape.element, lanes)
+                with f.loop(0, done, lanes, at_least_once=True) as columns:
+                    self._store_vector(source, start, row, columns.index, wide, None)
+            for j, (first, type) in enumerate(self.vectors):
+                if first >= done:
+                    self._store_vector(source, start, row, first, type, self._mask_of(j))
+
+    def _store_vector(self, source, start, row, first, type, mask):
+        """Stores columns from `first` on."""
+        f = self.f
+        value = f.load(type, source, first)
+        if self.epilogue:
+            with f.if_(f.ne(self.flags & FINAL, 0)) as branch:
+                branch.give(self.epilogue.emit(f, value, row, self.column + first, mask,
+                                               self.epilogue_slot))
+            with branch.otherwise():
+                branch.give(value)
+            value, = branch.results
+        if mask is not None:
+            f.store_masked(value, start, mask, first)
+        else:
+            f.store(value, start, first)
 
     def _mask_of(self, j):
         return self.mask if j == len(self.vectors) - 1 else None
-
-    def _finish(self, value, row, j):
-        column = self.column + self.vectors[j][0]
-        return self.epilogue.emit(self.f, value, row, column, self._mask_of(j),
-                                  self.epilogue_slot)

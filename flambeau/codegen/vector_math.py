@@ -40,7 +40,7 @@ _FUNCTIONS = {
     "acos": (1, False, False, 0.51, 1),
     "atan": (1, False, False, 0.51, 2),
     "atan2": (2, False, False, 0.51, 2),
-    "erf": (1, True, False, 1.5, 2),
+    "erf": (1, True, True, 1.5, 2),
     "erfc": (1, False, False, 0.51, 4),
     "erfinv": (1, False, False, 0.51, 2),
     "lgamma": (1, False, False, 0.51, 4),

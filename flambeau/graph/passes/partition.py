@@ -18,6 +18,7 @@ from ...codegen.fused_operations import EXPENSIVE, is_native
 from ..ir import Node, topological_order
 from .attach_epilogues import attach_epilogues
 from .lower import MAX_BUFFERS, CannotLower, Lowering, SplitNeeded, reduced_dims
+from .slopes import find_slopes
 from .steps import (
     DENSE,
     Cluster,
@@ -136,6 +137,10 @@ class _Attempt:
 
     def _mark_costly(self):
         """Keeps values that several users would otherwise compute again."""
+        of_slopes = find_slopes(self.order, self.users)
+        self.slopes = set(of_slopes.values())
+        for node in dict.fromkeys(of_slopes.values()):
+            self._keep(node)
         cost: dict[Node, float] = {}
         depth: dict[Node, int] = {}
         large: dict[Node, frozenset] = {}
@@ -179,7 +184,7 @@ class _Attempt:
                 cost[node], large[node] = 0.0, frozenset((node,))
                 continue
             if kind in ("pointwise", "index") and (len(reads) > MAX_BUFFERS // 2 or (
-                    len(self.users[node]) > 1 and numel > 1
+                    len(self.users[node]) > 1 and numel > 1 and node not in of_slopes
                     and (total > 8 or (len(reads) > 1 and total >= 1)))):
                 anchors.add(node)
                 total, reads = 0.0, frozenset((node,))
@@ -211,7 +216,7 @@ class _Attempt:
         self.step_of: dict[Node, int] = {}
         self.ancestors: list[int] = []       # per step, the steps it needs as a bit mask
         self.cuts: set[Node] = set()
-        self.claimed: set[Node] = set()
+        self.claimed: dict[Node, int] = {}   # products, and the steps that want to be epilogues
         self.readers: dict[Node, list[int]] = {}     # of each kept node, the clusters that read it
         for node in self.order:
             if node in self.opaque:
@@ -287,7 +292,7 @@ class _Attempt:
         if product is not None:
             lowering = self._new_lowering(node)
             if lowering is not None and reads_in_place(lowering, product):
-                self.claimed.add(product)
+                self.claimed[product] = len(self.steps)
                 self._new_step(node, Cluster([node], lowering, product=product), needs)
                 return
         for candidate in at + self._siblings(node, needs, at):
@@ -314,7 +319,10 @@ class _Attempt:
                 found.append(at)
 
     def _siblings(self, node, needs, at):
-        """Clusters that read what a reduction reads: one pass over memory then serves both."""
+        """Clusters that read what a reduction or a slope reads: one pass serves both."""
+        claims = [self.claimed[n] for n in needs if n in self.claimed]
+        if any(not self.slopes.isdisjoint((node, *self.steps[i].members)) for i in claims):
+            return claims            # a product's epilogue computes an activation and its slope
         if node.primitive.kind != "reduce":
             return []
         found = [i for n in needs for i in self.readers.get(n, ())

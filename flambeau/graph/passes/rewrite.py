@@ -7,11 +7,12 @@ from .eliminate_common import eliminate_common
 from .factor_sums import factor_sums
 from .pool_gradients import narrow_pool_gradients
 from .simplify import simplify
+from .slopes import factor_slopes
 
 __all__ = ["PASSES", "rewrite"]
 
 PASSES = (simplify, narrow_pool_gradients, eliminate_common, factor_sums, eliminate_common,
-          simplify)
+          simplify, factor_slopes)
 
 
 def rewrite(outputs: list[Node], passes=None, check=None) -> list[Node]:
