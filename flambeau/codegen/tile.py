@@ -134,9 +134,9 @@ def call_tile(f, shape: TileShape, **values):
     ahead: how far behind what is read now lies what to prefetch (columns and rows mode; 0 if
     nobody knows, as by default); out_rows: table of the rows' numbers in C, and in the epilogue
     after row_base is added; tap_offsets, taps, k: what is summed over (k: rows, pairs and columns
-    mode); b, b_stride; c: where row 0 and this tile's first column lie, c_stride; column: the first column
-    for the epilogue; rows, width: how many of the tile's rows and columns exist; flags. Offsets and
-    strides are in elements.
+    mode); b, b_stride; c: where row 0 and this tile's first column lie, c_stride; column: the first
+    column for the epilogue; rows, width: how many of the tile's rows and columns exist; flags.
+    Offsets and strides are in elements.
     """
     arguments = []
     for name, type in _PARAMETERS:
