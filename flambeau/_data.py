@@ -75,7 +75,7 @@ def _array_of_sequence(data, wide: bool) -> tuple[np.ndarray, DType]:
                 if float in flat else dtypes.int64 if int in flat else dtypes.bool_)
         _check_ragged(data, 1, kind)
         return _as_array(data, kind, wide), kind
-    parts = [array_of(item, wide) for item in data]
+    parts = [_item(item, wide) for item in data]
     shape = parts[0][0].shape
     for i, (array, _) in enumerate(parts):
         if array.shape != shape:
@@ -87,6 +87,17 @@ def _array_of_sequence(data, wide: bool) -> tuple[np.ndarray, DType]:
         kind = dtypes.promote_types(kind, other)
     form = kind.compute if not wide else np.result_type(kind.compute, *(a for a, _ in parts))
     return np.stack([a.astype(form) for a, _ in parts]), kind
+
+
+def _item(item, wide: bool) -> tuple[np.ndarray, DType]:
+    """An element of a sequence; of tensors, those that stand for a number."""
+    array, kind = array_of(item, wide)
+    if isinstance(item, Tensor):
+        if array.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars: "
+                             f"received shape {list(item.shape)}; torch.stack joins tensors")
+        array = array.reshape(())
+    return array, kind
 
 
 def _flat_types(data) -> set[type]:

@@ -1,0 +1,18 @@
+import torch
+print(torch.tensor([1.,2.5,3e5]), torch.tensor([1e-5,1.]), torch.tensor([1e10,1.]), torch.tensor([0.1,0.12345678]), torch.tensor([float('nan'),float('inf'),-1.]))
+print(torch.arange(1001), torch.zeros(2,1000), torch.zeros(0), torch.zeros(2,0), torch.tensor(3), torch.tensor(3.), torch.tensor(True))
+print(torch.zeros(3,3,3), torch.ones(2,2,dtype=torch.int32), torch.tensor([1+2j, -1.5j]), torch.tensor([1,-2,300]))
+print([torch.tensor(1.), torch.tensor([2.])], {'a': torch.ones(1)}, (torch.tensor(1),))
+print(f'{torch.tensor(1.5):.3f} {torch.tensor(2)} {torch.tensor([1.,2.])}', '%.2f' % torch.tensor(1.234), '{:.1e}'.format(torch.tensor(1234.)), '%d' % torch.tensor(7), '%s' % torch.tensor(1.))
+'{:.2f}'.format(torch.tensor([1.,2.]))
+torch.set_printoptions(precision=2, sci_mode=False); print(torch.tensor([1.2345,1e6,1e-6])); torch.set_printoptions(threshold=5, edgeitems=2); print(torch.arange(20.)); torch.set_printoptions(profile='full'); print(torch.arange(3)); torch.set_printoptions(profile='default')
+torch.set_printoptions(linewidth=40); print(torch.rand(12)); torch.set_printoptions(profile='default')
+print(torch.Size([1,2]), torch.Size([1,2])+torch.Size([3]), torch.Size([2,3])[1], torch.float32, torch.device('cpu'), torch.device('cpu').type, torch.device('cuda:1').index, torch.strided, torch.contiguous_format)
+print(torch.rand(2,3,requires_grad=True), torch.rand(2,requires_grad=True).sum(), torch.nn.Parameter(torch.ones(1)).shape, torch.ones(1).double().requires_grad_())
+print(torch.ones(2,dtype=torch.float16), torch.ones(2,dtype=torch.uint8), torch.ones(2).bool(), torch.tensor([1e-45,1e38]), torch.tensor([123456789.,0.5]), torch.tensor([100000.5]), torch.tensor([-0.0]), torch.tensor([99999.,1.]))
+print(torch.randn(3,4), torch.randn(2,2)*1000, torch.randn(2)*1e-3, torch.tensor([[1,20],[300,4]]), torch.eye(3)*1e4)
+print(str(torch.tensor([1.])), repr(torch.tensor([1.])), torch.return_types.max if False else '', torch.tensor([1.,2.]).max(0), torch.tensor([3,1]).sort())
+print(torch.tensor(1e-8), torch.tensor(123456.789), torch.tensor(1e8), torch.tensor(0.1+0.2), torch.tensor([1.0000001]), torch.tensor([2.**24]), torch.tensor([[]]), torch.tensor([]).dtype)
+print(torch.Generator(), ) if False else None
+print(torch.ones(1,1,1,1,1), torch.tensor([[[1]],[[2]]]), torch.zeros(5,200).int())
+print(torch.__version__.split('.')[0], torch.float, torch.int64, torch.half, torch.long)
