@@ -5,9 +5,9 @@ respect to the input are convolutions with `base_dilation` and flipped weights. 
 
     shape = ConvolveShape(batch, groups, inputs, outputs, extents, size, out, stride, padding,
                           dilation, base_dilation, dtype)
-    plan_convolve(shape, x=Operand, w=Operand or packed=Pointer, out=Pointer, allocate=,
-                  epilogue=None, label="") -> list[KernelCall]
-    weight_layout(shape) -> WeightLayout             what `packed` must hold
+    plan_convolve(shape, x=Operand, w=Operand, out=Pointer, allocate=, epilogue=None, label="")
+        -> list[KernelCall]
+    weight_layout(shape) -> WeightLayout             how weights are packed for it
 
 `x.strides` are (image, spatial..., channel), any: the input of a first layer may be NCHW. `out`
 is dense, (batch, spatial..., outputs). `w.strides` are (group, output in its group, input in its
@@ -128,7 +128,7 @@ class ConvolveShape:
 
 
 def weight_layout(shape: ConvolveShape) -> WeightLayout:
-    """The layout in which `plan_convolve` wants its weights."""
+    """The layout in which `plan_convolve` packs weights."""
     size = tuple(dim.size for dim in shape.dims)
     slots = []
     for phases in itertools.product(*(dim.phases for dim in shape.dims)):
@@ -151,23 +151,19 @@ _MOST_PHASES = 256        # clipped ones: each is 100 bytes of arguments and its
 _CLIPPED_PIXELS = 8192    # of a block in clipped phases: 128 KiB of tables
 
 
-def plan_convolve(shape: ConvolveShape, *, x, out, allocate, w=None, packed=None, epilogue=None,
-                  label=""):
+def plan_convolve(shape: ConvolveShape, *, x, w, out, allocate, epilogue=None, label=""):
     """The calls for one convolution; see the module."""
     if not (shape.batch and shape.outputs and math.prod(shape.out)):
         return []
     layout = weight_layout(shape)
-    calls = []
-    if packed is None:
-        packed = Pointer(allocate(layout.nbytes))
-        if layout.nbytes:
-            steps = shape.spatial(w.strides[3:], 0)
-            lead = (0, w.strides[0], 0) if shape.depthwise else tuple(w.strides[:3])
-            w = dataclasses.replace(w, strides=lead + tuple(steps))
-            calls.append(plan_pack_weights(layout, w, packed))
+    steps = shape.spatial(w.strides[3:], 0)
+    lead = (0, w.strides[0], 0) if shape.depthwise else tuple(w.strides[:3])
+    w = dataclasses.replace(w, strides=lead + tuple(steps))
     if pays(shape, x.strides):
-        return calls + plan_winograd(shape, layout, x=x, packed=packed, out=out,
-                                     allocate=allocate, epilogue=epilogue, label=label)
+        return plan_winograd(shape, layout, x=x, w=w, out=out, allocate=allocate,
+                             epilogue=epilogue, label=label)
+    packed = Pointer(allocate(layout.nbytes))
+    calls = [plan_pack_weights(layout, w, packed)] if layout.nbytes else []
     x_strides = [x.strides[0], *shape.spatial(x.strides[1:-1], 0), x.strides[-1]]
     dims, mode, flops = shape.dims, "rows", shape.flops
     images = _clipped_images(shape, layout, x_strides)

@@ -26,7 +26,7 @@ from flambeau.codegen.kernel_call import (
 from flambeau.codegen.packing import define_pack_columns, square_side
 from flambeau.codegen.tile import element_type, pick_panels, vector_lanes
 
-__all__ = ["WeightLayout", "plan_pack_weights"]
+__all__ = ["WeightLayout", "plan_pack_weights", "tap_order", "tap_place"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +86,7 @@ def plan_pack_weights(layout: WeightLayout, w: Operand, packed: Pointer, label="
     element_size = 4 if layout.dtype == "float32" else 8
     group, output, channel, *steps = w.strides
     taps = layout.size[0] * layout.size[1] * layout.size[2]
-    source, order, tap_step = _tap_order(layout, w.pointer, steps, element_size)
+    source, order, tap_step = tap_order(layout, w.pointer, steps, element_size)
     # logical weights have their taps next to each other: a panel is turned over scratch
     through_taps = (tap_step is not None and taps > 1 and output != 1 and channel != 1)
     c_block = max(1, min(layout.inputs, (32 << 10) // (taps * layout.panel * element_size)))
@@ -95,7 +95,7 @@ def plan_pack_weights(layout: WeightLayout, w: Operand, packed: Pointer, label="
     for phase, numbers in enumerate(layout.slots):
         for i, tap in enumerate(numbers):
             # where to read; then start of the slot, its size by panel, step from group to group
-            slots += [order[tap] if through_taps else _offset(tap, layout.size, steps),
+            slots += [order[tap] if through_taps else tap_place(tap, layout.size, steps),
                       layout.phase_start(phase), i, len(numbers), layout.group_size(phase)]
     table = ArgumentTable(("w", "packed"), _INTEGERS)
     name, text = _kernel(layout.dtype)
@@ -112,14 +112,15 @@ def plan_pack_weights(layout: WeightLayout, w: Operand, packed: Pointer, label="
                       label or "pack weights")
 
 
-def _offset(tap, size, steps):
+def tap_place(tap, size, steps):
+    """Where a tap lies from the first one on; `steps` are the strides of depth, height, width."""
     depth, rest = divmod(tap, size[1] * size[2])
     return depth * steps[0] + rest // size[2] * steps[1] + rest % size[2] * steps[2]
 
 
-def _tap_order(layout, pointer, steps, element_size):
+def tap_order(layout, pointer, steps, element_size):
     """(pointer, place of each tap, stride) if the taps are a run in memory, either way round."""
-    offsets = [_offset(tap, layout.size, steps)
+    offsets = [tap_place(tap, layout.size, steps)
                for tap in range(layout.size[0] * layout.size[1] * layout.size[2])]
     first = min(offsets)
     if sorted(offsets) != list(range(first, first + len(offsets))):

@@ -1,10 +1,9 @@
 """3x3 and 5x5 convolutions with stride 1 in Winograd's form: about a third of the multiplications.
 
 Beside `convolve`, which hands over what `pays` says is faster this way; the matrices are in
-`winograd_transforms`, the weight gradient in `winograd_weight`. Three calls: the weights are
-packed as for the direct form, transformed square by square, and then an item of the main call takes
-a block of squares of outputs, 4x4 or for 5x5 windows 2x2, through three stages that stay in the
-second-level cache:
+`winograd_transforms`, the weight gradient in `winograd_weight`. Two calls: the weights are
+transformed (`winograd_filters`), and then an item of the main call takes a block of squares of
+outputs, 4x4 or for 5x5 windows 2x2, through three stages that stay in the second-level cache:
 
     V[position, square, channel] = transform of the 6x6 inputs around each square
     M[position, square, column]  = V @ U[position], the GEMM tile, a panel of columns at a time
@@ -23,7 +22,6 @@ import os
 from flambeau.codegen.emitter import I64, PTR, VOID, Module, vector
 from flambeau.codegen.extents import usual
 from flambeau.codegen.kernel_call import ArgumentTable, KernelCall, Pointer, default_grain
-from flambeau.codegen.packing import square_side
 from flambeau.codegen.tile import (
     FINAL,
     TileShape,
@@ -34,6 +32,7 @@ from flambeau.codegen.tile import (
     rows_for,
     vector_lanes,
 )
+from flambeau.codegen.winograd_filters import PAD, plan_filters, position_size
 from flambeau.codegen.winograd_transforms import (
     INPUT,
     POSITIONS,
@@ -41,14 +40,12 @@ from flambeau.codegen.winograd_transforms import (
     transform_input,
     transform_output,
     transform_square,
-    transform_weight,
 )
 
 __all__ = ["PAD", "SQUARE_INTEGERS", "Squares", "applies", "judged_batch", "patch_bytes", "pays",
            "plan_winograd", "side_of", "square_values", "squares_of"]
 
 _SQUARES = 24  # of a block: V and M of 64 channels are then 220 KiB each
-PAD = 16       # elements between positions, against one cache set for all of them
 
 SQUARE_INTEGERS = ("squares", "block", "down", "across", "height", "width", "low_h", "low_w",
                    "x_image", "x_h", "x_w", "channels", "line", "position", "patch_at", "v_at")
@@ -130,8 +127,8 @@ def patch_bytes(channels):
     return POSITIONS * (channels + 2 * PAD) * 4
 
 
-def plan_winograd(shape, layout, *, x, packed, out, allocate, epilogue=None, label=""):
-    """The calls for a convolution whose weights lie in `packed` as `layout` says."""
+def plan_winograd(shape, layout, *, x, w, out, allocate, epilogue=None, label=""):
+    """The calls for a convolution; `layout` says how its weights are cut into panels."""
     rows = rows_for(layout.panel, shape.dtype, "rows")
     down, across = squares_of(shape)
     squares = shape.batch * down * across
@@ -139,7 +136,8 @@ def plan_winograd(shape, layout, *, x, packed, out, allocate, epilogue=None, lab
     blocks += blocks % 2 if squares >= 2 * rows else 0
     block = math.ceil(math.ceil(squares / blocks) / rows) * rows
     blocks = math.ceil(squares / block)
-    weights = Pointer(allocate(POSITIONS * layout.inputs * layout.columns * 4))
+    weights = Pointer(allocate(4 * POSITIONS * layout.panels
+                               * position_size(layout.inputs, layout.panel)))
     table = ArgumentTable(("x", "weights", "out"), _INTEGERS, epilogue)
     values = square_values(shape, x.strides, layout.inputs, block)
     patch_at = 2 * 8 * (block + rows)
@@ -149,60 +147,16 @@ def plan_winograd(shape, layout, *, x, packed, out, allocate, epilogue=None, lab
     args = table.fill(
         **values, x=x.pointer, weights=weights, out=out, patch_at=patch_at, v_at=v_at, m_at=m_at,
         out_h=shape.out[0], out_w=shape.out[1], outputs=shape.outputs, panel=layout.panel,
-        panels=layout.panels, panel_size=POSITIONS * layout.inputs * layout.panel,
+        panels=layout.panels, panel_size=POSITIONS * position_size(layout.inputs, layout.panel),
         m_position=m_position)
     full, partial = layout.widths
     name, text = _kernel(side_of(shape), full, partial, epilogue)
     flops = 2 * POSITIONS * squares * layout.inputs * layout.columns
     nbytes = 4 * shape.batch * (shape.inputs * math.prod(shape.extents)
                                 + shape.outputs * math.prod(shape.out))
-    return [_plan_weights(layout, packed, weights, shape.size[0]),
+    return [plan_filters(layout, w, weights),
             KernelCall(name, text, args, blocks, default_grain(blocks, flops // blocks),
                        m_at + POSITIONS * m_position * 4 + 64, shape.flops, nbytes, label)]
-
-
-# ---- weights ------------------------------------------------------------------------------------
-
-_WEIGHT_INTEGERS = ("inputs", "panel", "panels", "last_panel")
-
-
-def _plan_weights(layout, packed, weights, size):
-    """U[panel][position][channel][column] from packed[panel][tap][channel][column]."""
-    table = ArgumentTable(("packed", "weights"), _WEIGHT_INTEGERS)
-    name, text = _weights_kernel(size)
-    args = table.fill(
-        packed=packed, weights=weights, inputs=layout.inputs, panel=layout.panel,
-        panels=layout.panels,
-        last_panel=layout.columns - (layout.panels - 1) * layout.panel)
-    items = layout.panels * layout.inputs
-    nbytes = 4 * layout.inputs * layout.columns * (POSITIONS + size * size)
-    return KernelCall(name, text, args, items, default_grain(items, nbytes // items, 64 << 10), 0,
-                      0, nbytes, "transform weights")
-
-
-@functools.cache
-def _weights_kernel(size):
-    name = f"winograd_weights_{size}"
-    module = Module(name, pipeline="light")
-    f = module.kernel(name)
-    type = vector(element_type("float32"), square_side(vector_lanes("float32")))
-    table = ArgumentTable(("packed", "weights"), _WEIGHT_INTEGERS)
-    packed, weights = table.load(f, "packed", "weights")
-    get = dict(zip(_WEIGHT_INTEGERS, table.load(f, *_WEIGHT_INTEGERS)))
-    with f.loop(f.begin, f.end) as items:
-        panel, channel = items.index / get["inputs"], items.index % get["inputs"]
-        width = f.select(f.eq(panel, get["panels"] - 1), get["last_panel"], get["panel"])
-        start = panel * get["panel"] * get["inputs"]
-        line = get["inputs"] * width
-        source = f.at(packed, start * (size * size) + channel * width, type.element)
-        target = f.at(weights, start * POSITIONS + channel * width, type.element)
-        with f.loop(0, width, type.lanes) as column:
-            transform_square(
-                f, transform_weight, size,
-                lambda i, j: f.load(type, source, line * (size * i + j) + column.index),
-                lambda i, j, value: f.store(value, target,
-                                            line * (INPUT * i + j) + column.index))
-    return name, module.text()
 
 
 # ---- inputs -------------------------------------------------------------------------------------
@@ -376,7 +330,7 @@ class _Driver:
         m = f.byte_offset(f.scratch, self.m_at)
         with f.loop(0, POSITIONS) as position:
             a = f.at(v, position.index * self.position, element)
-            b = f.at(weights, position.index * self.channels * stride, element)
+            b = f.at(weights, position.index * position_size(self.channels, stride), element)
             c = f.at(m, position.index * self.m_position, element)
             with f.loop(0, count, self.rows) as tile:
                 row = tile.index
