@@ -28,8 +28,9 @@ class Memory:
         return Operand(self.add(array), tuple(s // array.itemsize for s in array.strides))
 
     def allocate(self, nbytes):
-        """A temporary, filled with a pattern of NaNs so that unwritten memory shows."""
-        return self.add(np.full(nbytes + 64, 0xFF, np.uint8)).buffer
+        """A temporary, aligned as the arena, of NaNs so that unwritten memory shows."""
+        memory = np.full(nbytes + 128, 0xFF, np.uint8)
+        return self.add(memory[-memory.ctypes.data % 64:]).buffer
 
     def prepared(self, calls):
         """A function per call, `run(begin, end)`, with everything that must stay alive."""

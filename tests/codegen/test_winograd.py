@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from flambeau.codegen import convolve, convolve_weight, winograd
+from flambeau.codegen import convolve, convolve_weight, winograd, winograd_filters
+from flambeau.codegen.convolve import weight_layout
+from flambeau.codegen.kernel_call import Operand, Pointer
+from flambeau.codegen.winograd_transforms import transform_weight
 from tests.codegen.run_calls import Memory
 from tests.codegen.test_convolve import (
     channels_last,
@@ -108,3 +111,45 @@ def test_what_it_applies_to(monkeypatch):
     assert not winograd.pays(grouped, strides)
     monkeypatch.setenv("FLAMBEAU_WINOGRAD", "0")
     assert not winograd.pays(shape, strides)
+
+
+class Numbers:
+    """What a transform needs of a Function, over Python numbers."""
+
+    def fma(self, a, b, c):
+        return a * b + c
+
+    def like(self, _, value):
+        return value
+
+
+@pytest.mark.parametrize("inputs, outputs", [(64, 128), (20, 40)])
+@pytest.mark.parametrize("kind", ["logical", "turned", "channels last"])
+def test_weights_are_transformed_where_they_lie(kind, inputs, outputs, monkeypatch):
+    """Logical ones, the gradient's flipped and exchanged ones, others; also past the caches."""
+    w = np.random.default_rng(0).standard_normal((outputs, inputs, 3, 3)).astype(np.float32)
+    if kind == "channels last":
+        w = w.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2)
+    seen = w.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1] if kind == "turned" else w
+    offset = (seen.__array_interface__["data"][0] - w.__array_interface__["data"][0])
+    o, c, y, x = (s // 4 for s in seen.strides)
+    matrix = np.array([transform_weight(Numbers(), list(row)) for row in np.eye(3)]).T
+    expected = np.einsum("ai,bj,ocij->abco", matrix, matrix, seen)
+    layout = weight_layout(shape_of(1, seen.shape[1], seen.shape[0], (8, 8), ((1, 1), (1, 1))))
+    size = winograd_filters.position_size(layout.inputs, layout.panel)
+    for limit in (1 << 40, 0):
+        monkeypatch.setattr(winograd_filters._cpu, "cache_sizes", lambda limit=limit: [limit] * 3)
+        memory = Memory()
+        target = memory.allocate(4 * 36 * layout.panels * size)
+        source = Operand(memory.add(w).shifted(offset), (0, o, c, 0, y, x))
+        memory.run([winograd_filters.plan_filters(layout, source, Pointer(target))])
+        found = memory.arrays[target].view(np.float32)
+        for panel in range(layout.panels):
+            first = panel * layout.panel
+            width = min(layout.panel, layout.columns - first)
+            step = winograd_filters.position_size(layout.inputs, width)
+            for position in range(36):
+                block = found[panel * 36 * size + position * step:][:layout.inputs * width]
+                right = expected[position // 6, position % 6][:, first:first + width]
+                block = block.reshape(layout.inputs, width)[:, :right.shape[1]]
+                np.testing.assert_allclose(block, right, rtol=1e-5, atol=1e-5)
