@@ -65,8 +65,20 @@ def assign_layouts(outputs: list[Node]) -> tuple[list[Node], dict]:
     """(outputs with the copies that layouts need, {node: strides} of what is channels-last)."""
     new: dict[Node, Node] = {}
     last: set[Node] = set()
-    for node in topological_order(outputs):
+    order = topological_order(outputs)
+    picked: dict = {_picks(n): None for n in order if n.op == "convolve_weight" and _picks(n)}
+    for original in order:
+        node = original
         inputs = tuple(new[i] for i in node.inputs)
+        picks = _picks(node)
+        if picks in picked:
+            if picked[picks] is None:
+                picked[picks] = _picked_pixels(node, inputs[0], last)
+            inputs = (picked[picks], *inputs[1:])
+            node = Node(node.primitive, node.inputs, {
+                **node.attrs, "stride": (1,) * len(node.attrs["stride"])}, node.shape, node.dtype,
+                False)
+            node.site, node.scope = original.site, original.scope
         if node.op in _POOL_GRADIENTS | {"convolve_weight"} and is_native_window(node):
             at = 0 if node.op == "sum_pool_gradient" else 1
             if node.op == "convolve_weight" or not in_planes(node):
@@ -78,7 +90,7 @@ def assign_layouts(outputs: list[Node]) -> tuple[list[Node], dict]:
         built = node
         if any(a is not b for a, b in zip(inputs, node.inputs)):
             built = rebuild(node, inputs)
-        new[node] = built
+        new[original] = built
         if _is_channels_last(built, last):
             last.add(built)
     results = []
@@ -88,6 +100,34 @@ def assign_layouts(outputs: list[Node]) -> tuple[list[Node], dict]:
         results.append(p.detach(node) if node in last else node)
     return results, {n: channels_last_strides(n.shape) for n in last
                      if not _same_layout(n.shape)}
+
+
+def _picks(node):
+    """What identifies the pixels that a 1x1 convolution with strides reads, or None.
+
+    Where its weight gradient is wanted, they are copied once: the gradient then is a product of
+    matrices (256 to 512 channels at 56x56: 8.2 ms instead of 13).
+    """
+    if node.op not in _CONVOLUTIONS or not is_native_window(node):
+        return None
+    attrs, weight = node.attrs, node if node.op == "convolve_weight" else node.inputs[1]
+    if (all(s == 1 for s in attrs["stride"]) or any(s != 1 for s in attrs["base_dilation"])
+            or any(e != 1 for e in weight.shape[2:]) or attrs["groups"] != 1
+            or any(low or high for low, high in attrs["padding"])):
+        return None
+    return node.inputs[0], attrs["stride"]
+
+
+def _picked_pixels(node, x, last):
+    """A copy, channels-last, of every stride-th pixel of `x`."""
+    steps = (1, 1, *node.attrs["stride"])
+    stops = tuple((e - 1) // s * s + 1 for e, s in zip(x.shape, steps))
+    part = p.slice(x, starts=(0,) * x.ndim, stops=stops, steps=steps)
+    copy = p.detach(part)
+    for new in (part, copy):
+        new.site, new.scope = node.site, node.scope
+    last.add(copy)
+    return copy
 
 
 def _is_channels_last(node, last):
