@@ -148,16 +148,16 @@ def topological_order(outputs: Iterable[Node], stop: Any = ()) -> list[Node]:
     """The nodes that `outputs` need, inputs first; nodes in `stop` are listed, not entered."""
     order: list[Node] = []
     done: set[Node] = set()
-    stack: list[tuple[Node, bool]] = [(o, False) for o in reversed(list(outputs))]
+    stack: list[Node | None] = list(outputs)[::-1]
     while stack:
-        node, entered = stack.pop()
-        if entered:
-            order.append(node)
+        node = stack.pop()
+        if node is None:                 # behind it: a node whose inputs are listed
+            order.append(stack.pop())    # type: ignore[arg-type]
         elif node not in done:
             done.add(node)
-            stack.append((node, True))
+            stack += (node, None)
             if node not in stop:
-                stack.extend((i, False) for i in reversed(node.inputs) if i not in done)
+                stack += [i for i in node.inputs[::-1] if i not in done]
     return order
 
 

@@ -138,7 +138,7 @@ class Program:
     """A step of the trie and the slots that must get memory when it is reached.
 
     alive: those slots; donated: the numbers of the inputs whose memory outputs may take (`copied`
-    in a run: those of them that must keep their numbers this time); roots: slots that a running
+    in a run: those of them that may have to keep their numbers this time); roots: slots that a running
     backward pass still needs.
     """
 
@@ -175,9 +175,10 @@ class Program:
         self.scalars: list[Node] = []
         self.failure: Exception | None = None        # why there is no native code
         self._positions: dict[Node, int] | None = None
-        self.work = sum(node_work(n) for n in topological_order(self.outputs))
+        order = topological_order(self.outputs)
+        self.work = sum(node_work(n) for n in order)
         # movement of complex numbers has no lowering: such programs stay interpreted
-        self.is_complex = any(n.dtype.is_complex for n in topological_order(self.outputs))
+        self.is_complex = any(n.dtype.is_complex for n in order)
 
     def run(self, trace: Trace, leaves: list[Value], times: list | None = None,
             copied: tuple[int, ...] = ()) -> list[Any]:
@@ -196,10 +197,11 @@ class Program:
         if self.executable is None:
             return self.interpreted(leaves, trace.scalars)
         expected = self.interpreted(leaves, trace.scalars) if settings.verify else None
+        seen = [i for i in copied if i in self.executable.plan.output_sources
+                and not leaves[i].is_private()] if copied else ()
         given = [v._buffer or v.buffer for v in leaves]
-        for i in copied:
-            if i in self.executable.plan.output_sources:
-                given[i] = given[i].copy()
+        for i in seen:
+            given[i] = given[i].copy()
         buffers = self.executable.run(given, trace.scalars, times)
         if expected is not None:
             self.verify(expected, [b.array(n.dtype.storage, n.shape)

@@ -105,6 +105,21 @@ class Value:
         buffer = self._buffer
         return (self._array is array) + (buffer is not None and buffer.block is array)
 
+    def is_private(self) -> bool:
+        """Whether nobody else can reach the memory, whatever `shared` says.
+
+        Those who shared a new parameter's memory (the tensor it was made of) are mostly gone.
+        """
+        array, buffer = self._array, self._buffer
+        if buffer is not None and references(buffer) > 2:          # held here and by the name
+            return False
+        if array is None and buffer is not None:
+            array = buffer.block
+            if not isinstance(array, np.ndarray):
+                return True                                        # a block of the pool
+        return (array is not None and array.base is None and array.flags.writeable
+                and references(array) <= 1 + self.references_to(array))
+
     def sibling(self) -> Value:
         """Another value on the same memory, without owner or history."""
         other = Value(self.aval, self._array)
