@@ -138,8 +138,8 @@ class Program:
     """A step of the trie and the slots that must get memory when it is reached.
 
     alive: those slots; donated: the numbers of the inputs whose memory outputs may take (`copied`
-    in a run: those of them that may have to keep their numbers this time); roots: slots that a running
-    backward pass still needs.
+    in a run: those of them that may have to keep their numbers this time); roots: slots that a
+    running backward pass still needs.
     """
 
     def __init__(self, step: Step, trace: Trace, alive: list[int], donated: frozenset[int],

@@ -117,8 +117,15 @@ class Value:
             array = buffer.block
             if not isinstance(array, np.ndarray):
                 return True                                        # a block of the pool
-        return (array is not None and array.base is None and array.flags.writeable
-                and references(array) <= 1 + self.references_to(array))
+        if (array is None or not array.flags.writeable
+                or references(array) > 1 + self.references_to(array)):
+            return False
+        base = array.base
+        while isinstance(base, np.ndarray):
+            if references(base) > 2:                               # held by its view and the name
+                return False
+            base = base.base
+        return base is None                                        # the last one owns its memory
 
     def sibling(self) -> Value:
         """Another value on the same memory, without owner or history."""

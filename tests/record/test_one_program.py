@@ -6,6 +6,8 @@ import pytest
 import flambeau as torch
 from flambeau.record import execute
 from flambeau.record.trace import flush, reset_programs
+from flambeau.record.values import Value, concrete
+from flambeau.runtime.buffer import Buffer
 
 nn, F = torch.nn, torch.nn.functional
 
@@ -137,6 +139,46 @@ def test_memory_seen_elsewhere_is_copied_before_it_is_written(monkeypatch):
         np.testing.assert_array_equal(tensor.numpy(), model.state_dict()[name].numpy())
         np.testing.assert_array_equal(copies[name].numpy(), numbers[name])
         assert not np.array_equal(tensor.numpy(), numbers[name])
+
+
+def test_new_parameters_that_nobody_else_sees_are_updated_where_they_are(monkeypatch):
+    monkeypatch.setattr(execute.settings, "interpreted_runs", 0)
+    model = nn.Linear(13, 5)
+    places = [p._value.buffer.pointer for p in model.parameters()]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    train(model, torch.randn(8, 13), optimizer, 2)
+    flush()
+    assert [p._value.buffer.pointer for p in model.parameters()] == places
+
+
+def test_what_private_memory_is():
+    array = np.ones(5, np.float32)
+    value = concrete(array, torch.float32)
+    assert not value.is_private()                        # the name `array` sees it
+    del array
+    assert value.is_private()
+    value.buffer.array("int8", (20,))[:] = 0             # gone again
+    assert value.is_private()
+    other = value.sibling()
+    assert not value.is_private() and not other.is_private()
+    del other
+    assert value.is_private()
+    view = value.array[1:]
+    assert not value.is_private()
+    del view
+    whole = np.ones((2, 5), np.float32)
+    part = concrete(whole.reshape(10)[5:], torch.float32)
+    assert not part.is_private()
+    del whole
+    assert part.is_private()                             # nobody sees the rest either
+    assert not concrete(np.frombuffer(bytearray(20), np.float32), torch.float32).is_private()
+    pooled = Value(value.aval)
+    pooled.set_buffer(Buffer(20))
+    assert pooled.is_private()
+    seen = pooled.buffer.array("float32", (5,))
+    assert not pooled.is_private()
+    del seen
+    assert pooled.is_private()
 
 
 def test_momentum_begins_with_the_gradient_undamped():
