@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from .ops._arguments import type_name
 from .tensor import Tensor
 
 __all__ = ["array_of", "as_type", "check_like", "dtype_of_number", "shape_of"]
+
+_limits = functools.cache(dtypes.iinfo)
 
 
 def dtype_of_number(x) -> DType | None:
@@ -134,7 +137,7 @@ def as_type(array: np.ndarray, dtype: DType, checked: bool = False) -> np.ndarra
     """`array` in the compute type of `dtype`; checked: integers must fit, as Python numbers do."""
     if dtype.category == 1 and array.dtype.kind in "fi":
         if checked and array.size:
-            limits = dtypes.iinfo(dtype)
+            limits = _limits(dtype)
             low = -limits.max - 1 if limits.min == 0 else limits.min    # -1 may mean 255
             if array.min() < low or array.max() > limits.max:
                 raise RuntimeError(f"value cannot be converted to type {dtype.name} without "

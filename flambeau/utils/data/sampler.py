@@ -123,7 +123,8 @@ class RandomSampler(Sampler[int]):
             generator.manual_seed(draw_seed())
         if self.replacement:
             full, rest = divmod(self.num_samples, REPLACEMENT_CHUNK)
-            for count in [REPLACEMENT_CHUNK] * full + [rest]:
+            # an endless loader has 1e10 samples: nothing may be as long as their number
+            for count in itertools.chain(itertools.repeat(REPLACEMENT_CHUNK, full), (rest,)):
                 draws = flambeau.randint(size, (count,), generator=generator)
                 yield draws.tolist()
         else:

@@ -41,6 +41,11 @@ def test_random_sampler():
     assert len(drawn) == 70 and set(drawn) <= set(range(5))
 
 
+def test_an_endless_sampler_takes_no_memory_for_what_is_to_come():
+    endless = RandomSampler(range(5), replacement=True, num_samples=10**15)
+    assert {next(iter(endless)) for _ in range(3)} <= set(range(5))
+
+
 def test_random_sampler_refuses():
     with pytest.raises(TypeError, match="replacement should be a boolean"):
         RandomSampler([1], replacement=1)
