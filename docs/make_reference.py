@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import flambeau as torch
+from flambeau._deferred import METHODS, _load_methods
 from flambeau.ops.declare import DECLARED, REQUIRED, Declaration
 
 HERE = Path(__file__).parent
@@ -184,6 +185,8 @@ def _tensor_entries() -> Iterator[Entry]:
 
 for _module in pkgutil.iter_modules(importlib.import_module("flambeau.ops").__path__):
     importlib.import_module(f"flambeau.ops.{_module.name}")
+for _name in METHODS:                     # in place of the stand-ins that load them when called
+    _load_methods(torch.Tensor, _name)
 _OF_FUNCTION: dict[int, Declaration] = {id(d.function): d for d in DECLARED.values()}
 _GENERATED = {f"{name}_" for d in DECLARED.values() if d.inplace and not d.namespace
               for name in (d.name, *d.aliases)}

@@ -107,7 +107,10 @@ def tensor(data, *, dtype: DType | None = None, device=None, requires_grad: bool
 
 
 def from_numpy(ndarray: np.ndarray) -> Tensor:
-    """A tensor that shares memory with `ndarray`: writes on either side are seen by the other."""
+    """A tensor that shares memory with `ndarray`: writes on either side are seen by the other.
+
+    An array whose elements do not lie in row-major order without gaps (``array.T``) is copied.
+    """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     kind = dtypes.dtype_from_numpy(ndarray.dtype)

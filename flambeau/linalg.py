@@ -19,7 +19,7 @@ def vander(x, *, N=None):
     x = x if x.ndim else x.reshape(1)
     n = x.shape[-1] if N is None else N
     if n <= 1:
-        raise RuntimeError(f"N must be greater than 1, got {n}")
+        raise RuntimeError(f"N must be greater than 1. It is {n}")
     return _DECLARED["_private._vander"].function(x, n, True)
 
 

@@ -82,6 +82,13 @@ def from_dlpack(ext_tensor) -> Tensor:
     return from_array(np.array(array), dtypes.dtype_from_numpy(array.dtype))
 
 
+def _array_wrap(self, array, context=None, return_scalar=False):
+    """What NumPy's functions make of their results on a tensor: a tensor."""
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8)
+    return from_array(np.array(array), dtypes.dtype_from_numpy(array.dtype))
+
+
 def _layer(name: str):
     def method(self, *given, **options):
         from ..nn import functional
@@ -100,8 +107,8 @@ def _orgqr(self, input2):
 METHODS = {
     "is_same_size": is_same_size, "is_nonzero": _is_nonzero, "is_set_to": _is_set_to,
     "dim_order": _dim_order, "apply_": _apply, "map_": _map, "to_dense": _to_dense,
-    "__dlpack__": _dlpack, "__dlpack_device__": _dlpack_device, "prelu": _layer("prelu"),
-    "hardshrink": _layer("hardshrink"), "orgqr": _orgqr,
+    "__array_wrap__": _array_wrap, "__dlpack__": _dlpack, "__dlpack_device__": _dlpack_device,
+    "prelu": _layer("prelu"), "hardshrink": _layer("hardshrink"), "orgqr": _orgqr,
 }
 for _name, _method in METHODS.items():
     setattr(Tensor, _name, _method)

@@ -337,6 +337,10 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator=None) -> Tensor:
 
     Raises ValueError for tensors with fewer dimensions.
 
+    The samples are PyTorch's; their QR decomposition is computed in double precision and rounded
+    once. PyTorch computes it in float32 by its processor's LAPACK, whose rounding errors (1e-7 to
+    6e-6) are the difference between the two.
+
     Reference: Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning
     in deep linear neural networks" (2013); Mezzadri, "How to generate random matrices from the
     classical compact groups" (2006).

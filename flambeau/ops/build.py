@@ -16,7 +16,7 @@ __all__ = [
     "attached", "broadcast", "broadcast_shapes", "cast", "constant", "expand_to",
     "expanded", "full",
     "full_like", "iota", "is_number", "keep_dims", "mean", "node_of", "normalise_dim",
-    "normalise_dims", "operands",
+    "normalise_dims", "operands", "ordered",
     "p", "promote", "reduced", "result_dtype", "spread", "sum_to", "to_float", "where",
 ]
 
@@ -175,6 +175,14 @@ def reduced(primitive, node: Node, dims, keepdim: bool) -> Node:
     dims = normalise_dims(dims, node.ndim)
     out = primitive(node, dims=dims)
     return keep_dims(out, node.shape, dims) if keepdim else out
+
+
+def ordered(node: Node, name: str) -> Node:
+    """`node`, whose elements the operation `name` compares: complex numbers have no order."""
+    if node.dtype.category == 3:
+        raise NotImplementedError(f'"{name}" not implemented for \'{node.dtype.legacy_name}\': '
+                                  "complex numbers have no order")
+    return node
 
 
 def where(condition: Node, a, b) -> Node:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ._nn_common import check_floating, per_channel
-from .build import cast, expand_to, full_like, node_of, normalise_dim, p
+from .build import cast, expand_to, full_like, node_of, normalise_dim, p, to_float
 from .declare import operation
 
 __all__ = ["celu", "elu", "gelu", "glu", "gumbel_softmax_soft", "hardshrink", "hardsigmoid",
@@ -184,13 +184,15 @@ def softshrink(input: Tensor, lambd: Number = 0.5):
 @_activation
 def softsign(input: Tensor):
     """``x / (1 + |x|)``."""
-    return p.div(input, p.add(full_like(input, 1), p.abs(input)))
+    x = to_float(input)
+    return p.div(x, p.add(full_like(x, 1), cast(p.abs(x), x.dtype)))
 
 
 @_activation
 def tanhshrink(input: Tensor):
     """``x - tanh(x)``."""
-    return p.sub(input, p.tanh(input))
+    x = to_float(input)
+    return p.sub(x, p.tanh(x))
 
 
 @_activation

@@ -17,6 +17,7 @@ from .build import (
     operands,
     p,
     spread,
+    to_float,
 )
 from .declare import operation
 from .nn_activation import logsigmoid_of
@@ -205,7 +206,7 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
     """``exp(x) - t x`` (or ``x - t log(x + eps)``), with Stirling's term if ``full``."""
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not a valid value for reduction")
-    x, t = operands(input, target)
+    x, t = operands(to_float(input), target)
     if log_input:
         value = p.sub(p.exp(x), p.mul(t, x))
     else:
@@ -292,7 +293,7 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
                            f"torch.Size({list(input2.shape)}), target: "
                            f"torch.Size({list(target.shape)}) ")
     a, b, t = operands(input1, input2, target)
-    gap = p.neg(p.mul(t, p.sub(a, b)))
+    gap = to_float(p.neg(p.mul(t, p.sub(a, b))))
     return reduce_loss(_at_least_zero(p.add(gap, _like(margin, gap))), reduction)
 
 
@@ -338,7 +339,7 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
         raise RuntimeError(f"{target.ndim}D target tensor expects {target.ndim + 1}D input "
                            f"tensors, but found inputs with sizes {list(input1.shape)} and "
                            f"{list(input2.shape)}.")
-    a, b = operands(input1, input2)
+    a, b = operands(to_float(input1), to_float(input2))
     dims = (a.ndim - 1,)
     # PyTorch's own formula here: products of (sums + 1e-12) under one root.
     tiny = 1e-12
@@ -357,8 +358,10 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
 
 
 def _distance(a, b, power, eps):
-    a, b = operands(a, b)
+    a, b = operands(to_float(a), to_float(b))
     gap = p.add(p.sub(a, b), _like(eps, a))
+    if gap.dtype.category == 3:
+        gap = p.abs(gap)
     return _norm(gap, power, (gap.ndim - 1,))
 
 

@@ -12,6 +12,7 @@ from .build import (
     normalise_dims,
     p,
     spread,
+    to_float,
 )
 from .declare import operation
 
@@ -253,6 +254,7 @@ def local_response_norm(input: Tensor, size: int, alpha: Number = 1e-4, beta: Nu
                          f"(got {input.ndim} dimensions)")
     if input.numel == 0:
         return input
+    input = to_float(input)
     square = p.mul(input, input)
     plane = p.reshape(square, shape=(input.shape[0], input.shape[1], -1 if not input.numel else
                                      input.numel // (input.shape[0] * input.shape[1])))
@@ -265,6 +267,8 @@ def local_response_norm(input: Tensor, size: int, alpha: Number = 1e-4, beta: Nu
 
 def _norm(x, power, dims):
     """The p-norm over `dims`, with a gradient of zero at the origin."""
+    if x.dtype.category == 3:
+        x = p.abs(x)
     if power == 2:
         square = p.reduce_sum(p.mul(x, x), dims=dims)
         empty = p.eq(square, full_like(square, 0))
@@ -305,4 +309,4 @@ def _normalised(input, power, dim, eps):
     norm = _norm(input, power, dims)
     floor = expand_to(node_of(eps, norm.dtype), norm.shape)
     norm = p.where(p.lt(norm, floor), floor, norm)
-    return p.div(input, spread(norm, input.shape, dims))
+    return p.div(input, cast(spread(norm, input.shape, dims), input.dtype))

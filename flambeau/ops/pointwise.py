@@ -16,6 +16,7 @@ from .build import (
     full_like,
     node_of,
     operands,
+    ordered,
     result_dtype,
     to_float,
     where,
@@ -482,9 +483,11 @@ def fmin(input: Tensor, other: Tensor | Number):
 
 def _declare_comparison(name, description, aliases):
     primitive = getattr(p, name)
+    unordered = name in ("eq", "ne")
 
     def body(input: Tensor, other: Tensor | Number):
-        return primitive(*operands(input, other))
+        a, b = operands(input, other)
+        return primitive(a if unordered else ordered(a, f"{name}_cpu"), b)
 
     body.__name__, body.__doc__ = name, description
     globals()[name] = operation(name, inplace=True, out=True, aliases=aliases)(body)

@@ -13,6 +13,7 @@ from .build import (
     keep_dims,
     normalise_dim,
     normalise_dims,
+    ordered,
     reduced,
     spread,
     to_float,
@@ -221,6 +222,7 @@ def _declare_extreme(name, description):
 
     def body(input: Tensor, dim: tuple = None, keepdim: bool = False):
         _check_not_empty(input, dim, name)
+        ordered(input, f"{name[1:]}_all" if dim is None else f"{name[1:]}_values_cpu")
         return reduced(primitive, input, dim, keepdim)
 
     body.__name__, body.__doc__ = name, description
@@ -246,6 +248,9 @@ def aminmax(input: Tensor, *, dim: int = None, keepdim: bool = False):
 def arg_extreme(primitive, input: Node, dim, keepdim: bool, name: str) -> Node:
     """The index of the extreme along dim (of the flattened input if None)."""
     _check_not_empty(input, dim, name)
+    if input.dtype.category == 3 or input.dtype is dtypes.bool_ and name in ("argmax", "argmin"):
+        raise RuntimeError(f"{name}(): does not support "
+                           f"{'bool' if input.dtype is dtypes.bool_ else 'complex'} input")
     x = cast(input, dtypes.uint8) if input.dtype is dtypes.bool_ else input
     if dim is None:
         flat = primitive(p.reshape(x, shape=(x.numel,)), dim=0)
@@ -307,6 +312,9 @@ def min_dim(input: Tensor, dim: int, keepdim: bool = False):
 
 
 def sort_node(input: Node, dim: int, descending: bool):
+    if input.dtype.category == 3:
+        raise RuntimeError(" Sort does not support complex dtypes on CPU: complex numbers have no "
+                           "order")
     if input.ndim == 0:
         return p.reshape(input, shape=()), p.reshape(iota((1,), 0), shape=())
     dim = normalise_dim(dim, input.ndim)
@@ -356,6 +364,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False):
 
 def rank_along(name: str, input: Node, rank: int, dim: int, keepdim: bool):
     from ..graph.primitives.movement import slice_dim
+    ordered(input, f"{name}_cpu")
     if input.ndim == 0:
         return Extremes[name](sort_node(input, 0, False))
     dim = normalise_dim(dim, input.ndim)
@@ -364,6 +373,10 @@ def rank_along(name: str, input: Node, rank: int, dim: int, keepdim: bool):
     if not 0 <= rank < input.shape[dim]:
         raise RuntimeError(f"{name}(): selected number k out of range for dimension {dim}")
     index = slice_dim(p.argsort(input, dim=dim, descending=False), dim, rank, rank + 1)
+    if name == "median" and input.dtype.category == 2:       # a NaN is the median of its numbers
+        missing = cast(p.isnan(input), dtypes.uint8)
+        first = p.reshape(p.argmax(missing, dim=dim), shape=index.shape)
+        index = p.where(p.isnan(pick(input, first, dim)), first, index)
     values = pick(input, index, dim)
     if not keepdim:
         shape = input.shape[:dim] + input.shape[dim + 1:]

@@ -123,10 +123,12 @@ def interpolate(
         pools = {3: adaptive_avg_pool1d, 4: adaptive_avg_pool2d, 5: adaptive_avg_pool3d}
         return pools[input.dim()](input, sizes)
     geometry = list(zip(input.shape[2:], sizes, factors))
+    # positions and weights have the input's precision
+    real = np.float64 if input.dtype is flambeau.float64 else np.float32
     if antialias:
-        matrices = [_filter_matrix(mode, align_corners, *each) for each in geometry]
+        matrices = [_filter_matrix(mode, align_corners, real, *each) for each in geometry]
         return ops.resample_by_matrices(input, matrices)
-    tables = [_taps(mode, align_corners, *each) for each in geometry]
+    tables = [_taps(mode, align_corners, real, *each) for each in geometry]
     weights = [] if mode.startswith("nearest") else [table[1] for table in tables]
     return ops.resample_by_taps(input, [table[0] for table in tables], weights)
 
@@ -176,17 +178,17 @@ def _step(inputs, outputs, factor, align_corners):
     return 1.0 / factor if factor else inputs / outputs
 
 
-def _positions(inputs, outputs, factor, align_corners, cubic):
-    step = np.float32(_step(inputs, outputs, factor, align_corners))
-    places = np.arange(outputs, dtype=np.float32)
+def _positions(inputs, outputs, factor, align_corners, cubic, real):
+    step = real(_step(inputs, outputs, factor, align_corners))
+    places = np.arange(outputs, dtype=real)
     if align_corners:
         return places * step
-    source = step * (places + np.float32(0.5)) - np.float32(0.5)
-    return source if cubic else np.maximum(source, np.float32(0))
+    source = step * (places + real(0.5)) - real(0.5)
+    return source if cubic else np.maximum(source, real(0))
 
 
 def _cubic_weights(fraction):
-    a = np.float32(-0.75)
+    a = fraction.dtype.type(-0.75)
 
     def near(x):
         return ((a + 2) * x - (a + 3)) * x * x + 1
@@ -198,7 +200,7 @@ def _cubic_weights(fraction):
 
 
 @functools.lru_cache(maxsize=256)
-def _taps(mode, align_corners, inputs, outputs, factor):
+def _taps(mode, align_corners, real, inputs, outputs, factor):
     """Tables (outputs, taps) of input places and of their weights."""
     if mode.startswith("nearest"):
         step = np.float32(_step(inputs, outputs, factor, False))
@@ -207,9 +209,9 @@ def _taps(mode, align_corners, inputs, outputs, factor):
         places = np.minimum(places.astype(np.int64), inputs - 1)[:, None]
         return flambeau.from_numpy(places), None
     cubic = mode == "bicubic"
-    source = _positions(inputs, outputs, factor, align_corners, cubic)
+    source = _positions(inputs, outputs, factor, align_corners, cubic, real)
     base = np.floor(source)
-    fraction = (source - base).astype(np.float32)
+    fraction = (source - base).astype(real)
     base = base.astype(np.int64)
     if cubic:
         places = np.stack([base + i - 1 for i in range(4)], 1)
@@ -219,7 +221,7 @@ def _taps(mode, align_corners, inputs, outputs, factor):
         places = np.stack([base, base + 1], 1)
         weights = np.stack([1 - fraction, fraction], 1)
     places = np.clip(places, 0, inputs - 1)
-    return flambeau.from_numpy(places), flambeau.from_numpy(weights.astype(np.float32))
+    return flambeau.from_numpy(places), flambeau.from_numpy(weights.astype(real))
 
 
 def _triangle(x):
@@ -241,7 +243,7 @@ _FILTERS = {"bilinear": (_triangle, 2), "bicubic": (_cubic_filter, 4), "lanczos"
 
 
 @functools.lru_cache(maxsize=256)
-def _filter_matrix(mode, align_corners, inputs, outputs, factor):
+def _filter_matrix(mode, align_corners, real, inputs, outputs, factor):
     """The matrix (outputs, inputs) of an antialiased resize."""
     function, width = _FILTERS[mode]
     step = _step(inputs, outputs, factor, align_corners)
@@ -254,7 +256,7 @@ def _filter_matrix(mode, align_corners, inputs, outputs, factor):
         high = min(int(centre + support + 0.5), inputs)
         weights = function((np.arange(low, high) - centre + 0.5) * inverse)
         matrix[i, low:high] = weights / weights.sum()
-    return flambeau.from_numpy(matrix.astype(np.float32))
+    return flambeau.from_numpy(matrix.astype(real))
 
 
 def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):

@@ -1,0 +1,22 @@
+import torch, torch.nn.functional as F, numpy as np
+torch.manual_seed(0)
+d=torch.randn(1,2,4,4,dtype=torch.float64)
+for k in [dict(scale_factor=1.7,mode='bilinear'),dict(size=7,mode='bilinear',align_corners=True),dict(size=(3,9),mode='bicubic'),dict(size=7,mode='bilinear',antialias=True),dict(scale_factor=2.5,mode='nearest')]:
+    print(k, [f'{v:.12f}' for v in F.interpolate(d,**k).flatten().tolist()[:6]])
+i=torch.arange(-3,3)
+print(F.softsign(i), F.tanhshrink(i), F.pairwise_distance(i,i+1), F.poisson_nll_loss(i,i), F.margin_ranking_loss(i,i+1,torch.ones(6).long()), F.cosine_embedding_loss(i[:4].reshape(2,2),i[2:].reshape(2,2),torch.tensor([1,-1])), F.triplet_margin_loss(i[None],i[None]+1,i[None]*2))
+b=torch.tensor([True,False])
+print(b.square(), b.sum_to_size(1), b.sgn(), torch.zeros(2,dtype=torch.bool).scatter_reduce(0,torch.tensor([0,1]),b,'amax'), b.cumsum(0), b.prod(), b.sort(), b.unique(), b.max(), b.argmax(), b.any(), b.all(), b.sum(), b.float().mean(), b.to(torch.int8).abs(), b.logical_not(), b & b, b.nonzero())
+print(torch.searchsorted(torch.zeros(0),torch.tensor([1.])), torch.searchsorted(torch.tensor([1.,2.]),torch.zeros(0)), torch.searchsorted(torch.zeros(2,0),torch.ones(2,0)))
+print(torch.histogramdd(torch.tensor([[0.,1.],[1.,0.],[2.,2.]]),[2,2]))
+print(torch.histogramdd(torch.zeros(3,2),[2,2]))
+print(torch.linalg.vander(torch.tensor([1.,2.,3.])), torch.vander(torch.tensor([2.,3.]),N=3))
+torch.linalg.vander(torch.tensor(2.))
+print(torch.tensor([3,1,3,1,2]).mode(), torch.tensor([[1,1],[2,3]]).mode(), torch.tensor(5).mode(), torch.tensor([1.,2.,2.]).mode(), torch.tensor([2,2,1,1]).mode())
+c=torch.tensor([[1+1j,2],[3,4j]])
+print(F.normalize(c), c.logsumexp(0) , torch.linalg.lu_factor(torch.tensor([[1+1j,2],[1.2+0j,4j]])).pivots)
+print(torch.masked.var(c,0).dtype if False else '', c.abs().max(), c.sum(), c.mean(), c.t().conj(), (c@c), torch.linalg.det(c), torch.linalg.inv(c), c.exp().abs(), c==c, c.numpy())
+c.max()
+c>c
+torch.sort(c)
+print(torch.kthvalue(torch.tensor([5,1,3]),2), torch.topk(torch.tensor([5,1,3]),2), torch.tensor([1,2,3]).median(), torch.tensor([1.,float('nan')]).median(), torch.tensor([1.,float('nan')]).nanmedian())
