@@ -275,8 +275,10 @@ def _write_concrete(self, index, given) -> bool:
         array[place] = content
     except (IndexError, ValueError, OverflowError):
         return False                      # the recorded operation words the error
-    if value.trace is not None and building.grad_enabled and value.trace is current_trace():
+    if value.trace is not None and value.trace is current_trace():
         mark_written(value.trace, value, None)
+    if fresh is not value:
+        value.replace()
     self._value = fresh
     if storage is None:
         self._version_count += 1

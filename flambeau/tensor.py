@@ -302,7 +302,7 @@ class Tensor(metaclass=_TensorType):
         """The same memory without gradient history."""
         before, building.grad_enabled = building.grad_enabled, False
         try:
-            return self.detach()
+            return _aliased(self, "_private.data")
         finally:
             building.grad_enabled = before
 
@@ -332,12 +332,17 @@ class Tensor(metaclass=_TensorType):
         value = new._fetch()
         trace = current_trace()
         old = self._fetch()
-        noted = mark and building.grad_enabled
-        if noted and not self._chain:
-            mark_written(trace, old, value)
-        if mark and old.owner is not None:
-            old.written = True
-        storage = self._storage
+        storage, noted = self._storage, True
+        if self._chain:                  # what is written through `.data` is not counted
+            noted = all(step[0].name != "data" for step in self._chain)
+            if noted and storage is not None:
+                storage.value.replace()
+        else:
+            if old.requires_grad and not building.grad_enabled:
+                value = _with_gradient_of(old, value)
+            if mark:
+                mark_written(trace, old, value)
+            old.replace()
         if storage is None:
             self._value = value
             self._version_count += 1
@@ -349,7 +354,11 @@ class Tensor(metaclass=_TensorType):
             if leaf is not None:             # through `.data` or under no_grad: stays a leaf
                 before, building.grad_enabled = building.grad_enabled, False
             value = _write_through(storage, self._chain, self, value)
-            if noted and all(step[0].name != "detach" for step in self._chain):
+            if storage.value.requires_grad and leaf is None and (
+                    not building.grad_enabled or any(
+                        step[0].name in ("data", "detach") for step in self._chain)):
+                value = _with_gradient_of(storage.value, value)
+            if mark and noted:
                 mark_written(state.trace, old, value, storage.value)
             storage.value = value
             storage.version += 1
@@ -378,7 +387,7 @@ class Tensor(metaclass=_TensorType):
                                "operation. Write under torch.no_grad(), or to a clone.")
         storage = self._storage
         if storage is not None and self._chain and storage.value.owner is not None \
-                and all(step[0].name != "detach" for step in self._chain):
+                and all(step[0].name not in ("data", "detach") for step in self._chain):
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an "
                                "in-place operation. Write under torch.no_grad(), or to a clone.")
 
@@ -472,17 +481,22 @@ def _link_view(tensor: Tensor, source: Tensor, declaration: Declaration, static,
 
 
 def detached(tensor: Tensor) -> Tensor:
-    """The same memory without gradient history.
+    """The same memory without gradient history."""
+    return _aliased(tensor, "detach")
+
+
+def _aliased(tensor: Tensor, kind: str) -> Tensor:
+    """The same memory without gradient history; kind: see `DECLARED`.
 
     Memory that exists is shared without an event: saving a model's state between two steps must
     not make the next step a program of its own.
     """
     value = tensor._fetch()
     if value.trace is not None or not value.is_concrete:
-        return DECLARED["detach"].function(tensor)
+        return DECLARED[kind].function(tensor)
     value.shared = True                  # two values now: neither may be overwritten in place
     alias = from_value(value.sibling())
-    _link_view(alias, tensor, DECLARED["detach"], ())
+    _link_view(alias, tensor, DECLARED[kind], ())
     return alias
 
 
@@ -512,6 +526,20 @@ def _replay(value: Value, chain, tensor: Tensor) -> Value:
     finally:
         building.grad_enabled = grad
     return value
+
+
+def _with_gradient_of(old: Value, new: Value) -> Value:
+    """What a tensor holds after a write that is not differentiated: its gradient stays the old one.
+
+    A leaf's does not need this: it is what gradients are accumulated for.
+    """
+    if old.owner is not None:
+        return new
+    before, building.grad_enabled = building.grad_enabled, True
+    try:
+        return record(_INSTEAD, (_Bare(new), _Bare(old)), ())[1][0]
+    finally:
+        building.grad_enabled = before
 
 
 def _write_through(storage: Storage, chain, tensor: Tensor, new: Value) -> Value:
@@ -602,7 +630,9 @@ def _build_boundary(arguments, static):
     return node
 
 
+from .graph.ir import p as _primitives  # noqa: E402
 from .record.trace import Operation as _Operation  # noqa: E402
 
 _VARIABLE = _Operation("variable", _build_variable)
 _BOUNDARY = _Operation("boundary", _build_boundary)
+_INSTEAD = _Operation("instead", lambda arguments, static: _primitives.instead(*arguments))

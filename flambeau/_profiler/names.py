@@ -35,7 +35,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "std": ("std",), "mT": ("transpose",), "broadcast_to": ("expand",),
     "fill": ("fill_",), "index_put": ("index_put_",), "masked_scatter": ("masked_scatter_",),
     "scatter": ("scatter",), "constant_pad": ("constant_pad_nd",), "pad_number": ("pad",),
-    "pad_edges": ("pad",), "variable": ("detach",), "boundary": ("alias",),
+    "pad_edges": ("pad",), "data": ("detach",), "variable": ("detach",), "boundary": ("alias",),
 }
 for _kind in ("conv", "conv_transpose"):
     for _n in (1, 2, 3):

@@ -68,7 +68,7 @@ class Declaration:
         self.at_once: Any = None            # set by _at_once.py: a way around recording
         self.parameters = _parameters(body)
         self.operation = Operation(name, self.build, partial(refuse_operands, self),
-                                   view if name != "detach" else False)
+                                   view if name != "data" else False)
         self.function = _make_function(self)
 
     def build(self, arguments, static):

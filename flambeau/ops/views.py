@@ -424,6 +424,16 @@ def unbind(input: Tensor, dim: int = 0):
 @operation(view=True)
 def detach(input: Tensor):
     """The same memory, cut off from the gradient graph."""
+    return _cut_off(input)
+
+
+@operation("data", view=True, namespace="_private")
+def data(input: Tensor):
+    """The same memory with a count of writes of its own: what ``tensor.data`` is."""
+    return _cut_off(input)
+
+
+def _cut_off(input: Node) -> Node:
     node = p.detach(input)
     node.requires_grad = False
     return node

@@ -182,7 +182,7 @@ def write(tensors: Sequence[Tensor], values: Sequence[Value]) -> None:
             tensor._version_count, tensor._storage = storage.version, None
         old = tensor._value
         if old.owner is not None:
-            old.written = True
+            old.replace(2)
             value.owner = old.owner
             value.requires_grad = True
         tensor._value = value

@@ -11,7 +11,7 @@ from typing import Any
 from ..graph.differentiate import gradients, substitute
 from ..graph.ir import Node, building, p, topological_order
 from .execute import Execution, is_terminal
-from .saved import inplace_error, refuse_overwritten
+from .saved import refuse_overwritten
 from .sites import user_site
 from .trace import Trace, new_values
 from .values import Value
@@ -136,8 +136,7 @@ def _expand_here(trace, roots, given, cuts, captures, retain, create_graph, key)
     found = gradients(root_nodes, given, wanted, create_graph, cut_nodes,
                       lambda node, contributions: visited.append(node))
     _refuse_freed(visited, freed)
-    if trace.cursor.written:
-        refuse_overwritten(trace.cursor, visited)
+    refuse_overwritten(trace.cursor, visited)
     pairs = [(slot_of[n], g) for n, g in zip(wanted, found) if g is not None]
     step = trace.add_step(key, (), 0)
     step.extra = expanded = _Expanded()
@@ -164,8 +163,7 @@ def _expand_there(trace, execution, roots, given, cuts, captures, retain, create
     found = gradients(list(roots), placeholders, wanted, create_graph, cut_nodes,
                       lambda node, contributions: visited.append(node))
     _refuse_freed(visited, execution.freed)
-    if execution.program.step.written:
-        refuse_overwritten(execution.program.step, visited)
+    refuse_overwritten(execution.program.step, visited, execution)
     pairs = [(n, g) for n, g in zip(wanted, found) if g is not None]
     # every target that is a leaf enters, so that aliasing with this program's leaves is known
     reads = [n for n in topological_order([g for _, g in pairs], stop=execution.known)
@@ -177,7 +175,6 @@ def _expand_there(trace, execution, roots, given, cuts, captures, retain, create
     expanded.accessors = accessors
     trace.cursor = step
     slots = _enter_all(trace, execution, accessors, create_graph)
-    _refuse_changed(execution, reads)
     nodes = trace.nodes()
     mapping = {n: nodes[s] for n, s in zip(accessors, slots)}
     mapping.update(zip(placeholders, given))
@@ -198,11 +195,4 @@ def _refuse_freed(visited: list[Node], freed) -> None:
 
 
 _SAVES_NOTHING = {"add", "sub", "neg", "cast", "reshape", "permute", "expand", "slice", "pad",
-                  "reduce_sum", "concatenate", "flip", "get", "variable", "boundary"}
-
-
-def _refuse_changed(execution: Execution, reads: list[Node]) -> None:
-    """A leaf that backward reads must still be its tensor's value."""
-    for node in reads:
-        if execution.known[node].written:
-            raise RuntimeError(inplace_error(node, "in place after its use", None))
+                  "reduce_sum", "concatenate", "flip", "get", "variable", "boundary", "instead"}

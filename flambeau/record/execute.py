@@ -11,6 +11,7 @@ import os
 import sys
 import time
 import warnings
+import weakref
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,8 @@ programs: list[Program] = []          # in order of first run, for reports
 class Execution:
     """One run of a program whose results may still be differentiated."""
 
-    __slots__ = ("program", "number", "known", "freed", "hooked", "functions", "__weakref__")
+    __slots__ = ("program", "number", "known", "freed", "hooked", "functions", "written_before",
+                 "__weakref__")
     count = 0
 
     def __init__(self, program: Program | None, known: dict[Node, Value]):
@@ -74,6 +76,7 @@ class Execution:
         self.freed: set[Node] = set()
         self.hooked: dict[Node, Any] = {}
         self.functions: dict[Node, Any] = {}
+        self.written_before: set[Node] = set()     # leaves that were replaced before it ran
 
 
 def _history_nodes(step: Step, nodes: list[Node], roots: list[Node]) -> tuple[list, list]:
@@ -408,7 +411,9 @@ def _keep_history(trace: Trace, program: Program, results: list[Any]) -> None:
         known[node] = value = Value(aval_of(node.shape, node.dtype))
         value.set_memory(memory)
     for slot in program.alive:                        # two values on one memory: no cycle
-        known[nodes[slot]].shared = values[slot].shared = True
+        kept = known[nodes[slot]]
+        kept.shared = values[slot].shared = True
+        values[slot].twin = weakref.ref(kept)
     execution = Execution(program, known)
     execution.freed = set(program.step.freed)
     execution.hooked = {nodes[s]: h for s, h in trace.hooked.items()}
@@ -420,6 +425,8 @@ def _keep_history(trace: Trace, program: Program, results: list[Any]) -> None:
             known[nodes[slot]] = value       # gradients find the leaf that was written in place
         elif value.requires_grad:
             value.history = (execution, nodes[slot])
+    # a step ends its program: what it replaced was written after all that the program computes
+    execution.written_before = {node for node, value in known.items() if value.written == 1}
 
 
 def _mark_freed(program: Program, values: list[Value]) -> None:

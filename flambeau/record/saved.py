@@ -1,40 +1,26 @@
 """What each operation keeps for its gradient, and whether it was overwritten since.
 
 Values never change here, so a gradient would be right all the same; PyTorch, which keeps the
-memory itself, raises, and so do we. Writes are events of the program ("written"), so the check
-runs once, when a backward pass is recorded that no known program has: a known one passed it.
+memory itself, raises, and so do we (`_kept` says what is kept). Writes are events of the program
+("written"), so the check runs once, when a backward pass is recorded that no known program has: a
+known one passed it. Writes after the program ran mark the values that they replace.
 
-Tensors on one memory share one count of writes. Where the sharing is not known for certain
-(detached tensors, views made in an earlier program) a write is not noticed.
+Tensors on one memory share one count of writes, `detach()` included; `.data` has a count of its
+own, as in PyTorch. Where the sharing is not known for certain (views made in an earlier program)
+a write is not noticed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from ..graph.ir import Node
+from ._kept import RESULT, is_known, kept_places
 from .sites import user_site
 from .trace import Operation, Step, Trace
 from .values import Value
 
 __all__ = ["inplace_error", "mark_written", "refuse_overwritten"]
-
-# By PyTorch's derivatives.yaml. "result": the result; "self": the first operand; "operands": all;
-# "others": each operand whose gradient's factor is the other one, if that requires gradients.
-_SAVED = {name: kinds for kinds, names in {
-    ("result",): "exp exp2 expm1 sqrt rsqrt reciprocal tan tanh sigmoid relu softmax log_softmax",
-    ("self",): "log log2 log10 log1p sin cos asin acos atan sinh cosh asinh acosh atanh erf erfc "
-               "erfinv lgamma digamma abs square logit sinc nan_to_num _pow_static var elu gelu "
-               "silu mish hardswish hardsigmoid logsigmoid softplus leaky_relu hardtanh threshold "
-               "selu celu",
-    ("operands",): "maximum minimum fmax fmin atan2 clamp xlogy logaddexp mse_loss "
-                   "binary_cross_entropy smooth_l1_loss huber_loss",
-    ("others",): "mul matmul mm mv dot linear",
-    ("others", "divisor"): "div",
-    ("self", "result"): "std prod amax amin cumprod logsumexp _norm",
-}.items() for name in names.split()}
-_MATRICES = {"matmul", "linear"}        # of more dimensions, PyTorch may keep copies
 
 # PyTorch's names where they are not the operation's
 _NAMES = {"_pow_static": "pow", "matmul": "mm", "linear": "addmm", "log1p": "log1P"}
@@ -43,11 +29,10 @@ _NAMES = {"_pow_static": "pow", "matmul": "mm", "linear": "addmm", "log1p": "log
 class _Saved:
     """One tensor kept by one operation."""
 
-    __slots__ = ("node", "step", "slot", "place", "memory", "version")
+    __slots__ = ("step", "slot", "place", "memory", "version")
 
-    def __init__(self, node: Node, step: Step, slot: int, place: int, memory: int, version: int):
-        self.node = node              # the operation's result
-        self.step = step
+    def __init__(self, step: Step, slot: int, place: int, memory: int, version: int):
+        self.step = step              # whose nodes are the operation's results
         self.slot = slot
         self.place = place            # among the operands; -1: the result itself
         self.memory = memory
@@ -67,31 +52,6 @@ def mark_written(trace: Trace, old: Value, new: Value | None, base: Value | None
         step.written = True
         step.extra = f"at {site[0]}:{site[1]}" if site else "in place"
     trace.cursor = step
-
-
-def _kept(name: str, static, operands: list[Any], nodes: list[Node], out: Node) -> Iterator[int]:
-    """The places of the operands that the operation keeps, -1 for its result."""
-    kinds = _SAVED.get(name, ())
-    if name == "pow":
-        kinds = ("operands", "result") if type(operands[1]) is int else ("self",)
-    if name in _MATRICES and any(nodes[s].ndim > 2 for s in operands if type(s) is int):
-        return
-    if name == "div" and static[0] is not None:
-        return
-    two = [s if type(s) is int else None for s in operands[:2]]
-    for kind in kinds:
-        if kind == "result":
-            yield -1
-        elif kind == "divisor":
-            if two[1] is not None:
-                yield 1
-        elif kind == "others":
-            for place in range(len(two)):
-                other = two[1 - place] if len(two) == 2 else None
-                if two[place] is not None and other is not None and nodes[other].requires_grad:
-                    yield place
-        else:
-            yield from range(1 if kind == "self" else len(operands))
 
 
 class _Memory:
@@ -131,24 +91,31 @@ class _Memory:
         return not self.is_view[slot] and isinstance(self.maker[slot].key[0], Operation)
 
     def keep(self, name: str, step: Step, operands: list[Any]) -> None:
-        out = step.nodes[0]
-        if not out.requires_grad:
+        first = len(self.nodes) - len(step.nodes)
+        out = next((i for i, node in enumerate(step.nodes) if node.requires_grad), None)
+        if out is None:
             return
-        for place in _kept(name, step.key[1], operands, self.nodes, out):
-            slot = operands[place] if place >= 0 else len(self.nodes) - len(step.nodes)
-            if type(slot) is not int or self.nodes[slot].dtype is not out.dtype:
-                continue
+        given = [self.nodes[s] if type(s) is int else None for s in operands]
+        for place in kept_places(name, step.key[1], given, step.nodes[out],
+                                 lambda place: self.is_result(operands[place])):
+            slot = operands[place] if place != RESULT else first + out
+            dtype, result = self.nodes[slot].dtype, step.nodes[out].dtype
+            if dtype is not result and dtype.category == result.category == 2:
+                continue                         # what is kept is a copy in another type
             memory = self.memory[slot]
             version = len(self.writes.get(memory, ()))
-            self.saved.append(_Saved(out, step, slot, place, memory, version))
+            self.saved.append(_Saved(step, slot, place, memory, version))
 
     def write(self, step: Step, old: int, new: int | None, base: int | None) -> None:
-        memory = self.memory[old]
-        if base is not None and self.memory[base] != memory:
-            return
-        self.writes.setdefault(memory, []).append(step)
+        memory = self.memory[old if base is None else base]
+        for one in {memory, self.memory[old]}:   # they differ where an earlier program made a view
+            self.writes.setdefault(one, []).append(step)
         if new is None:
             return
+        outer = self.maker[new].key[0]
+        if outer.__class__ is Operation and outer.name == "instead":
+            self.memory[new], self.is_view[new] = memory, self.is_view[old]
+            new = self.maker[new].key[3]
         if base is not None:       # `new` is the base with the view written, by an operation that
             self.memory[new] = memory            # reads the base and the view's new value
             new = self.maker[new].key[4]
@@ -162,28 +129,59 @@ class _Memory:
         self.saved = [s for s in self.saved
                       if not (s.step is maker and s.place == 0 and s.slot == old)]
         for s in self.saved:
-            if s.slot == new and s.place == -1:
+            if s.slot == new and s.place == RESULT:
                 s.memory, s.version = memory, len(self.writes[memory])
 
 
-def refuse_overwritten(last: Step, visited: list[Node]) -> None:
-    """Raise if a gradient of `visited` nodes needs what a write up to `last` replaced."""
+def refuse_overwritten(last: Step, visited: list[Node], execution: Any = None) -> None:
+    """Raise if a gradient of `visited` nodes needs what was replaced.
+
+    By a write up to the event `last`, or by one after the run `execution` of these events.
+    """
+    changed = _changed_since(execution) if execution is not None else set()
+    if not last.written and not changed:
+        return
     memory = _Memory()
     for step in last.path():
         if step.key is not None:
             memory.follow(step)
     passed = set(visited)
+    replaced = {memory.memory[slot] for slot, node in enumerate(memory.nodes) if node in changed}
     for s in reversed(memory.saved):
         writes = memory.writes.get(s.memory, ())
-        if len(writes) > s.version and s.node in passed:
-            raise RuntimeError(inplace_error(
-                memory.nodes[s.slot], writes[-1].extra, _present_name(memory, s, writes[-1]),
-                len(writes), s.version))
+        late = s.memory in replaced
+        if (late or len(writes) > s.version) and not passed.isdisjoint(s.step.nodes):
+            where, maker = "in place after its use", None
+            if len(writes) > s.version:
+                where, maker = writes[-1].extra, _present_name(memory, s, writes[-1])
+            elif s.place == RESULT:
+                maker = _title(s.step.key[0].name)
+            raise RuntimeError(inplace_error(memory.nodes[s.slot], where, maker,
+                                             len(writes) + late, s.version))
+    _refuse_unknown(memory, passed, changed)
+
+
+def _changed_since(execution: Any) -> set[Node]:
+    """The nodes of a run whose tensors were written later."""
+    return {node for node, value in execution.known.items()
+            if value.written and node not in execution.written_before}
+
+
+def _refuse_unknown(memory: _Memory, passed: set[Node], changed: set[Node]) -> None:
+    """A changed leaf that an operation reads of which it is not known what it keeps."""
+    for slot, node in enumerate(memory.nodes):
+        if node in changed and node.op == "input" and node.requires_grad:
+            for step in {id(s): s for s in memory.maker}.values():
+                first = step.key[0] if step.key else None
+                if (isinstance(first, Operation) and slot in step.key[3:]
+                        and not is_known(first.name) and not first.shares_memory
+                        and not passed.isdisjoint(step.nodes)):
+                    raise RuntimeError(inplace_error(node, "in place after its use", None))
 
 
 def _present_name(memory: _Memory, saved: _Saved, write: Step) -> str | None:
     """The operation that made what is kept, as it is now; None for a leaf."""
-    if saved.place == -1:
+    if saved.place == RESULT:
         return _title(saved.step.key[0].name)
     _, old, new, base = write.key
     if not any(n is not None and memory.nodes[n].requires_grad for n in (old, new, base)):

@@ -50,7 +50,7 @@ class Value:
     """
 
     __slots__ = ("aval", "trace", "slot", "_array", "_buffer", "owner", "history",
-                 "requires_grad", "shared", "written", "error", "__weakref__")
+                 "requires_grad", "shared", "written", "error", "twin", "__weakref__")
 
     def __init__(self, aval: Aval, array: np.ndarray | None = None, trace: Any = None,
                  slot: int = -1, requires_grad: bool = False):
@@ -63,8 +63,9 @@ class Value:
         self.history = None
         self.requires_grad = requires_grad
         self.shared = False       # the memory is visible outside: never written by donation
-        self.written = False      # a later in-place operation replaced it in its tensor
+        self.written = 0          # whether its tensor has another value now: see `replace`
         self.error = None         # why the program that should have computed it failed
+        # twin: a weak reference to the value on this memory that a run keeps for its gradients
 
     @property
     def is_concrete(self) -> bool:
@@ -126,6 +127,13 @@ class Value:
                 return False
             base = base.base
         return base is None                                        # the last one owns its memory
+
+    def replace(self, by: int = 1) -> None:
+        """Its tensor gets another value: by an in-place operation (1), by an optimizer (2)."""
+        self.written = by
+        twin = getattr(self, "twin", None)
+        if twin is not None and (kept := twin()) is not None:
+            kept.written = by
 
     def sibling(self) -> Value:
         """Another value on the same memory, without owner or history."""

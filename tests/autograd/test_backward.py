@@ -429,3 +429,24 @@ def test_frombuffer_shares_memory():
     assert memory[4] == 5
     memory[0] = 3
     assert x.tolist() == [3, 5]
+
+
+def test_writes_without_gradients_leave_the_gradient_as_it_was():
+    def under_no_grad(y):
+        with torch.no_grad():
+            y.mul_(5)
+
+    def a_row(y):
+        with torch.no_grad():
+            y[0] = 7.0
+
+    for write in (under_no_grad, a_row, lambda y: y.data.mul_(5), lambda y: y.detach().add_(1)):
+        for run_before in (False, True):
+            x = torch.tensor([1.0, 2.0], requires_grad=True)
+            y = 3 * x
+            if run_before:
+                y.tolist()
+            write(y)
+            assert y.requires_grad
+            (2 * y).sum().backward()
+            assert x.grad.tolist() == [6.0, 6.0]

@@ -32,6 +32,7 @@ EQUIVALENTS = {
     "_private._meshgrid": lambda t, indexing: torch.meshgrid(*t, indexing=indexing),
     "_private.view": torch.Tensor.view, "_private.mT": lambda x: x.mT,
     "_private.unfold": torch.Tensor.unfold, "_private.alias": lambda x: x.view_as(x),
+    "_private.data": lambda x: x.data,
     "_private._block_diag": lambda t: torch.block_diag(*t),
     "_private._cartesian_prod": lambda t: torch.cartesian_prod(*t),
     "_private._vander": lambda x, n, increasing: torch.vander(x, n, increasing),
