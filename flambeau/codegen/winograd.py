@@ -46,11 +46,12 @@ __all__ = ["PAD", "SQUARE_INTEGERS", "Squares", "applies", "judged_batch", "patc
            "plan_winograd", "side_of", "square_values", "squares_of"]
 
 _SQUARES = 24  # of a block: V and M of 64 channels are then 220 KiB each
+_ITEMS = 8     # wanted, so that threads share them evenly though their speeds differ
 
 SQUARE_INTEGERS = ("squares", "block", "down", "across", "height", "width", "low_h", "low_w",
                    "x_image", "x_h", "x_w", "channels", "line", "position", "patch_at", "v_at")
 _INTEGERS = SQUARE_INTEGERS + ("out_h", "out_w", "outputs", "panel", "panels", "panel_size",
-                               "m_position", "m_at", "units", "blocks")
+                               "m_position", "m_at", "units", "blocks", "groups", "group_panels")
 
 
 def side_of(shape) -> int:
@@ -135,6 +136,10 @@ def plan_winograd(shape, layout, *, x, w, out, allocate, epilogue=None, label=""
     units = math.ceil(squares / rows)
     blocks = math.ceil(squares / _SQUARES)
     blocks = min(blocks + (blocks % 2 if squares >= 2 * rows else 0), units)
+    # few blocks are cut into groups of panels, which transform the inputs anew: two panels of 256
+    # channels take 35 times as long as that
+    group_panels = max(2, layout.panels * blocks // _ITEMS)
+    groups = math.ceil(layout.panels / group_panels)
     block = math.ceil(units / blocks) * rows
     weights = Pointer(allocate(4 * POSITIONS * layout.panels
                                * position_size(layout.inputs, layout.panel)))
@@ -148,14 +153,16 @@ def plan_winograd(shape, layout, *, x, w, out, allocate, epilogue=None, label=""
         **values, x=x.pointer, weights=weights, out=out, patch_at=patch_at, v_at=v_at, m_at=m_at,
         out_h=shape.out[0], out_w=shape.out[1], outputs=shape.outputs, panel=layout.panel,
         panels=layout.panels, panel_size=POSITIONS * position_size(layout.inputs, layout.panel),
-        m_position=m_position, units=units, blocks=blocks)
+        m_position=m_position, units=units, blocks=blocks,
+        groups=groups, group_panels=group_panels)
     full, partial = layout.widths
     name, text = _kernel(side_of(shape), full, partial, epilogue)
+    items = blocks * groups
     flops = 2 * POSITIONS * squares * layout.inputs * layout.columns
     nbytes = 4 * shape.batch * (shape.inputs * math.prod(shape.extents)
                                 + shape.outputs * math.prod(shape.out))
     return [plan_filters(layout, w, weights),
-            KernelCall(name, text, args, blocks, default_grain(blocks, flops // blocks),
+            KernelCall(name, text, args, items, default_grain(items, flops // items),
                        m_at + POSITIONS * m_position * 4 + 64, shape.flops, nbytes, label)]
 
 
@@ -312,13 +319,16 @@ class _Driver:
         with f.loop(f.begin, f.end) as items:
             # blocks as equal as whole tiles allow: 128 squares on two threads are not 5 1/3 of
             # 24 (256 channels at 14x14, 8 images: 3.5 ms instead of 3.9)
-            first = items.index * self.units / self.blocks * self.rows
-            last = (items.index + 1) * self.units / self.blocks * self.rows
+            group, block = items.index % self.groups, items.index / self.groups
+            first = block * self.units / self.blocks * self.rows
+            last = (block + 1) * self.units / self.blocks * self.rows
             count = f.min_int(last, self.squares) - first
+            begin = group * self.group_panels
             with f.loop(0, count) as square:
                 squares.inputs(first + square.index, 0, self.channels,
                                f.at(v, square.index * self.line, self.type.element))
-            with f.loop(0, self.panels) as panel:
+            end = f.min_int(begin + self.group_panels, self.panels)
+            with f.loop(begin, end) as panel:
                 column = panel.index * self.panel
                 width = f.min_int(self.outputs - column, self.panel)
                 weights = f.at(self.weights, panel.index * self.panel_size, self.type.element)
