@@ -34,7 +34,7 @@ from .ir import topological_order
 
 __all__ = ["KnownPlan"]
 
-_PLAIN = (int, float, bool, str, complex, type(None))
+_PLAIN = frozenset((int, float, bool, str, complex, type(None)))
 # variables that say where things are or what is printed; all others are part of the key
 _WITHOUT_EFFECT = ("FLAMBEAU_CACHE", "FLAMBEAU_CACHE_LIMIT", "FLAMBEAU_COMPILE", "FLAMBEAU_DEBUG",
                    "FLAMBEAU_EXPLAIN", "FLAMBEAU_STRICT", "FLAMBEAU_VERIFY", "FLAMBEAU_CHECK")
@@ -76,15 +76,32 @@ class KnownPlan:
 
     def _describe(self, outputs, inputs, scalars, donated):
         """The graph as text, or None where an attribute is not plain data."""
-        numbers: dict = {}
+        try:
+            return self._text(outputs, inputs, scalars, donated)
+        except TypeError:        # a list in a tuple
+            return None
+
+    def _text(self, outputs, inputs, scalars, donated):
+        order = topological_order(outputs)
+        numbers = {node: i for i, node in enumerate(order)}
+        known: set[tuple] = set()          # tuples that are plain: the same ones come often
+        sites = self._numbers
         lines = []
-        for node in topological_order(outputs):
-            numbers[node] = len(numbers)
+        for node in order:
             attrs = node.attrs
-            if not all(_is_plain(v) for v in attrs.values()):
-                return None
+            for value in attrs.values():
+                if value.__class__ is tuple:
+                    if value not in known:
+                        if not _is_plain(value):
+                            return None
+                        known.add(value)
+                elif not _is_plain(value):
+                    return None
+            number = sites.get(id(node.site))
+            if number is None:
+                number = self._number(node.site)
             lines.append(repr((node.op, [numbers[i] for i in node.inputs], attrs, node.shape,
-                               node.dtype.name, self._number(node.site))))
+                               node.dtype.name, number)))
         lines.append(repr(([numbers[n] for n in outputs], [(n.shape, n.dtype.name) for n in inputs],
                            [(s.attrs["index"], s.dtype.name) for s in scalars], sorted(donated))))
         return "\n".join(lines)

@@ -217,3 +217,13 @@ def test_processes_share_what_they_compile():
     third = start().communicate()[0].splitlines()
     assert first[:-1] == second[:-1] == third[:-1] and "IndexError" in first[-2]
     assert int(first[-1]) + int(second[-1]) > 0 and third[-1] == "0"
+
+
+@pytest.mark.parametrize("attrs, is_kept", [
+    ({"size": (1, (2.5, "a"))}, True), ({"size": (1, [2])}, False), ({"size": ({}, 1)}, False),
+    ({"size": (object(),)}, False)])
+def test_graphs_with_attributes_that_are_not_plain_are_not_kept(attrs, is_kept):
+    x = p.input(index=0, shape=(2,), dtype=dtypes.float32)
+    y = p.neg(x)
+    y.attrs = attrs
+    assert (KnownPlan([y], [x], [], ()).key is not None) == is_kept

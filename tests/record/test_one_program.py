@@ -1,5 +1,7 @@
 """A plain training loop is one program from its first step on."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -200,3 +202,23 @@ def test_momentum_begins_with_the_gradient_undamped():
     optimizer.step()
     assert optimizer.state[first]["momentum_buffer"].item() == 4.0
     assert optimizer.state[late]["momentum_buffer"].item() == 0.5 * 8.0 + 0.75 * 8.0
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_making_a_program_leaves_garbage_collection_as_it_was(was_on, monkeypatch):
+    monkeypatch.setattr(execute.settings, "interpreted_runs", 0)
+    reset_programs()
+    seen = []
+
+    def compile(self, *rest, _own=execute.Program.compile):
+        seen.append(gc.isenabled())
+        _own(self, *rest)
+
+    monkeypatch.setattr(execute.Program, "compile", compile)
+    before = gc.isenabled()
+    (gc.enable if was_on else gc.disable)()
+    try:
+        assert torch.ones(7, 3).cos().sum().item() > 0
+        assert gc.isenabled() == was_on and seen == [False]
+    finally:
+        (gc.enable if before else gc.disable)()
