@@ -177,7 +177,21 @@ def _filled(shape, value, dtype, requires_grad: bool) -> Tensor:
     if value == 0 and str(value)[0] != "-":
         array = np.zeros(shape, dtype.storage)       # pages are not touched before they are used
         return _finish(from_value(concrete(array, dtype)), requires_grad)
+    check_fits(value, dtype)
+    if dtype.category == 1:
+        value = np.asarray(int(value)).astype(dtype.compute)
     return _finish(new_array_tensor(np.full(shape, value, dtype.compute), dtype), requires_grad)
+
+
+def check_fits(value, dtype: DType) -> None:
+    """Raise where a number does not fit into an integer type."""
+    if dtype.category == 1 and isinstance(value, (int, float)):
+        limits = dtypes.iinfo(dtype)
+        low = -limits.max if limits.min == 0 else limits.min       # -1 may mean 255
+        if not low <= value <= limits.max:
+            name = "int" if dtype is dtypes.int32 else f"{dtype.name}_t"
+            raise RuntimeError(f"value cannot be converted to type {name} without overflow: "
+                               f"received {value}")
 
 
 def _check_types(name: str, dtype, device=None) -> None:
@@ -313,9 +327,17 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
     return out
 
 
+def _check_steps(name: str, start, end, steps) -> None:
+    if isinstance(steps, float):
+        raise TypeError(f"{name}() received an invalid combination of arguments - got "
+                        f"({type_name(start)}, {type_name(end)}, float), but expected one of: a "
+                        "whole number of steps")
+
+
 def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=None,
              requires_grad=False) -> Tensor:
     """`steps` numbers from start to end, both included."""
+    _check_steps("linspace", start, end, steps)
     check_device(device)
     check_options(layout)
     kind = dtypes.as_dtype(dtype) or default_dtype()
@@ -345,6 +367,9 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
 def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, layout=None, device=None,
              requires_grad=False) -> Tensor:
     """base to the powers of linspace(start, end, steps)."""
+    _check_steps("logspace", start, end, steps)
+    check_device(device)
+    check_options(layout)
     kind = dtypes.as_dtype(dtype) or default_dtype()
     powers = linspace(start, end, steps, dtype=dtypes.float64)._array()
     made = _finish(new_array_tensor(as_type(np.power(float(base), powers), kind), kind),

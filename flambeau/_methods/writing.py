@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._data import shape_of
-from ..construct import full_tensor, tensor
+from ..construct import check_fits, full_tensor, tensor
 from ..ops._arguments import type_name
 from ..ops.build import broadcast_shapes
 from ..ops.declare import DECLARED
@@ -37,6 +37,7 @@ def _copy(self, src, non_blocking: bool = False):
 def _fill(self, value):
     """Set all elements to a number."""
     self._check_writable()
+    check_fits(value, self.dtype)
     return self._assign(DECLARED["_private._fill"].function(self, value))
 
 

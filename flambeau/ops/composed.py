@@ -115,6 +115,9 @@ def gradient(input, *, spacing=None, dim=None, edge_order=1):
         raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
     dims = (dim,) if isinstance(dim, int) else tuple(range(input.ndim)) if dim is None else \
         tuple(dim)
+    for d in dims:
+        if dims.count(d) > 1:
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
     spacing = 1 if spacing is None else spacing
     if isinstance(spacing, (list, tuple)):
         steps = list(spacing)

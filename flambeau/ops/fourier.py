@@ -94,9 +94,9 @@ def whole(x: Node, sizes, dims, norm: str | None, inverse: bool = True) -> Node:
 
 def _declare_one(name: str, kind: str, inverse: bool, description: str) -> None:
     def body(input: Tensor, n: int = None, dim: int = -1, norm: str = None):
-        dim = normalise_dim(dim, input.ndim)
         if input.ndim == 0:
-            raise RuntimeError(f"{name}: expected an input with at least one dimension")
+            raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+        dim = normalise_dim(dim, input.ndim)
         if kind == "complex":
             return transform(input, (n,), (dim,), norm, inverse)
         if kind == "half":

@@ -237,6 +237,9 @@ def scatter_node(input: Node, dim: int, index: Node, source, mode: str) -> Node:
     if index.ndim != input.ndim:
         raise RuntimeError("Index tensor must have the same number of dimensions as self tensor")
     source = node_of(source)
+    if source.ndim and source.ndim != index.ndim:
+        raise RuntimeError("Index tensor must have the same number of dimensions as src tensor: "
+                           f"received {list(index.shape)} and {list(source.shape)}")
     outside = (f"Expected index {list(index.shape)} to be no larger than self "
                f"{list(input.shape)} apart from dimension {dim}")
     if source.ndim:

@@ -366,6 +366,8 @@ def rank_along(name: str, input: Node, rank: int, dim: int, keepdim: bool):
     from ..graph.primitives.movement import slice_dim
     ordered(input, f"{name}_cpu")
     if input.ndim == 0:
+        if rank:
+            raise RuntimeError(f"{name}(): selected number k out of range for dimension 0")
         return Extremes[name](sort_node(input, 0, False))
     dim = normalise_dim(dim, input.ndim)
     if input.shape[dim] == 0:

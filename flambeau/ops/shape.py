@@ -70,23 +70,29 @@ def _at_least(node: Node, rank: int) -> Node:
     return p.reshape(node, shape=(1,) * (rank - node.ndim) + node.shape)
 
 
+def _some(tensors: list[Node], name: str) -> list[Node]:
+    if not tensors:
+        raise RuntimeError(f"{name} expects a non-empty TensorList")
+    return tensors
+
+
 @operation(method=False, out=True)
 def hstack(tensors: Tensors):
     """Joined along the second dimension (the first of vectors)."""
-    tensors = [_at_least(n, 1) for n in tensors]
+    tensors = [_at_least(n, 1) for n in _some(tensors, "hstack")]
     return cat_nodes(tensors, 0 if tensors[0].ndim == 1 else 1)
 
 
 @operation(method=False, out=True, aliases=("row_stack",))
 def vstack(tensors: Tensors):
     """Joined along the first dimension, vectors being rows."""
-    return cat_nodes([_at_least(n, 2) for n in tensors], 0)
+    return cat_nodes([_at_least(n, 2) for n in _some(tensors, "vstack")], 0)
 
 
 @operation(method=False, out=True)
 def dstack(tensors: Tensors):
     """Joined along the third dimension."""
-    return cat_nodes([_at_least(n, 3) for n in tensors], 2)
+    return cat_nodes([_at_least(n, 3) for n in _some(tensors, "dstack")], 2)
 
 
 @operation(method=False, out=True)
@@ -195,6 +201,8 @@ def roll_node(input: Node, shift: int, dim: int) -> Node:
 def roll(input: Tensor, shifts: tuple, dims: tuple = None):
     """Elements moved along dims; those that leave come in at the other end."""
     shifts = (shifts,) if isinstance(shifts, int) else shifts
+    if not shifts:
+        raise RuntimeError("`shifts` required")
     if dims is None or dims == ():
         flat = roll_node(p.reshape(input, shape=(input.numel,)), shifts[0], 0)
         return p.reshape(flat, shape=input.shape)

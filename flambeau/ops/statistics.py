@@ -177,6 +177,10 @@ def covariance(x: Node, correction: float, fweights, aweights) -> Node:
         if given.ndim > 1 or given.numel != x.shape[1]:
             raise RuntimeError(f"cov(): expected {name} to have one or fewer dimensions and the "
                                "same numel as there are observations in the input")
+        if (given.dtype.category == 1) != (name == "fweights"):
+            wanted = "integral" if name == "fweights" else "floating point"
+            raise RuntimeError(f"cov(): expected {name} to have {wanted} dtype but got {name} with "
+                               f"{given.dtype.legacy_name} dtype")
         given = cast(p.reshape(given, shape=(given.numel,)), x.dtype.to_real())
         weight = given if weight is None else p.mul(weight, given)
     n = x.shape[1]

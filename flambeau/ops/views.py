@@ -213,13 +213,17 @@ def select(input: Tensor, dim: int, index: int):
 @operation(view=True)
 def narrow(input: Tensor, dim: int, start: int, length: int):
     """`length` positions of a dimension from `start` on."""
+    if input.ndim == 0:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative.")
     dim = normalise_dim(dim, input.ndim)
     extent = input.shape[dim]
     if not -extent <= start <= extent:
         raise IndexError(f"start out of range (expected to be in range of [{-extent}, {extent}], "
                          f"but got {start})")
     start = start + extent if start < 0 else start
-    if length < 0 or start + length > extent:
+    if start + length > extent:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size "
                            f"({extent}).")
     return slice_dim(input, dim, start, start + length)
