@@ -21,6 +21,7 @@ from ..graph.differentiate import gradients
 from ..graph.ir import Node, p, topological_order
 from ..runtime._blas import OneThread
 from ..runtime._pool import clock_ns
+from ..runtime.buffer import Buffer
 from .trace import NUMBER_TYPES, Step, Trace
 from .values import Value, aval_of
 
@@ -376,7 +377,10 @@ def execute(trace: Trace) -> None:
     finally:
         program.seconds += time.perf_counter() - begin
     for slot, memory in zip(program.alive, results):
-        values[slot].set_memory(memory)
+        if memory.__class__ is Buffer:                # mostly: without a call
+            values[slot]._buffer = memory
+        else:
+            values[slot].set_memory(memory)
     if program.has_history or trace.roots:
         _keep_history(trace, program, results)
     elif program.has_freed:

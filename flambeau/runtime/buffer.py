@@ -83,12 +83,17 @@ class _Pool:
 
     def collect(self):
         """Sorts the returned blocks into the pool; `lock` is held."""
-        returned = self.returned
+        returned, free, total = self.returned, self.free, 0
         while returned:
             size, block = returned.pop()
-            self.current -= size
-            self.held += size
-            self.free.setdefault(size, []).append(block)
+            total += size
+            stack = free.get(size)
+            if stack is None:
+                free[size] = [block]
+            else:
+                stack.append(block)
+        self.current -= total
+        self.held += total
         if self.held > self.limit:
             self.trim(self.limit // 2)
 
@@ -155,29 +160,23 @@ class Buffer:
     @classmethod
     def several(cls, sizes):
         """Buffers for pairs (bytes, size class): half the time of making one after the other."""
-        pool = _pool
+        pool, made, missing = _pool, [], []
         with pool.lock:
             if pool.returned:
                 pool.collect()
-            made = [cls._of(nbytes, size, pool.known(size)) for nbytes, size in sizes]
-        for self, (_, size) in zip(made, sizes):
-            if self._block is None:
-                self._block = block = pool.fresh(size)
-                self.pointer = block[0]
-                self._size = size
+            for nbytes, size in sizes:
+                self = cls.__new__(cls)
+                self.nbytes, self._size = nbytes, 0
+                made.append(self)
+                block = pool.known(size)
+                if block is None:
+                    missing.append((self, size))
+                else:
+                    self.pointer, self._block, self._size = block[0], block, size
+        for self, size in missing:
+            self._block = block = pool.fresh(size)
+            self.pointer, self._size = block[0], size
         return made
-
-    @classmethod
-    def _of(cls, nbytes, size, block):
-        self = cls.__new__(cls)
-        self.nbytes = nbytes
-        self._block = block
-        if block is None:
-            self._size = 0
-        else:
-            self.pointer = block[0]
-            self._size = size
-        return self
 
     @classmethod
     def from_array(cls, array):
