@@ -106,6 +106,8 @@ class Tensor(metaclass=_TensorType):
             return self._value
         if storage.pinned is not None:
             _refresh_pinned(storage)
+            if self._chain and self._seen == storage.version and _is_stale(self, storage):
+                self._seen = -1
         if self._seen != storage.version:
             self._value = _replay(storage.value, self._chain, self)
             self._seen = storage.version
@@ -573,6 +575,17 @@ def _refresh_pinned(storage: Storage) -> None:
         fresh.owner, fresh.requires_grad = value.owner, True
     storage.value = fresh
     storage.version += 1
+
+
+def _is_stale(view: Tensor, storage: Storage) -> bool:
+    """Whether NumPy code wrote memory of which a view's present value is an older copy."""
+    value, memory = view._value, storage.pinned
+    if memory is None or value.trace is not None or not value.is_concrete or (
+            np.may_share_memory(value.array, memory)):
+        return False
+    from ._methods.memory import _strided_array
+    seen = _strided_array(memory, view._chain)
+    return seen is None or not np.array_equal(seen, value.array, seen.dtype.kind in "fc")
 
 
 def _is_private(array: np.ndarray) -> bool:

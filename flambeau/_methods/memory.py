@@ -46,6 +46,9 @@ def _strided_array(base: np.ndarray, chain) -> np.ndarray | None:
     from ..graph.ir import p, topological_order
     array = base
     for declaration, static, number in chain:
+        if declaration.name == "diagonal":
+            array = _diagonal(array, *static)
+            continue
         start = p.input(index=0, shape=array.shape, dtype=dtypes.dtype_from_numpy(array.dtype))
         built = declaration.build([start], static)
         node = built[number] if isinstance(built, tuple) else built
@@ -68,7 +71,8 @@ def _view_of(node, source: np.ndarray) -> np.ndarray | None:
         return source
     if node.op == "as_strided":
         if not source.flags.c_contiguous:
-            return None
+            return _restrided(source, node.attrs["shape"], node.attrs["strides"],
+                              node.attrs["offset"])
         size = source.itemsize
         return np.lib.stride_tricks.as_strided(
             source.reshape(-1)[node.attrs["offset"]:], node.attrs["shape"],
@@ -84,6 +88,41 @@ def _view_of(node, source: np.ndarray) -> np.ndarray | None:
                 source.shape, node.shape, source.strides)))
         return made
     return None
+
+
+def _diagonal(array: np.ndarray, offset: int, dim1: int, dim2: int) -> np.ndarray:
+    """NumPy's diagonal, but writable."""
+    seen = array.diagonal(offset, dim1, dim2)
+    corner = np.moveaxis(array, (dim1, dim2), (-2, -1))[..., max(0, -offset):, max(0, offset):]
+    return np.lib.stride_tricks.as_strided(corner, seen.shape, seen.strides)
+
+
+def _restrided(source: np.ndarray, shape, strides, offset: int) -> np.ndarray | None:
+    """A view by strides that count `source`'s elements in row-major order, which lie otherwise.
+
+    Each stride is a number of steps along every dimension; without a carry from one dimension to
+    the next (as in `unfold` and `diagonal`) these give the strides in memory. None with a carry.
+    """
+    steps = _row_major(source.shape)
+    dims = [d for d, extent in enumerate(source.shape) if extent > 1]
+
+    def along(distance: int) -> list[int]:
+        counts = []
+        for d in dims:
+            count, distance = divmod(distance, steps[d])
+            counts.append(count)
+        return counts
+
+    first, each = along(offset), [along(stride) for stride in strides]
+    for i, d in enumerate(dims):
+        if first[i] + sum((e - 1) * c[i] for e, c in zip(shape, each)) >= source.shape[d]:
+            return None
+    begin = [slice(None)] * source.ndim
+    for i, d in enumerate(dims):
+        begin[d] = slice(first[i], None)
+    return np.lib.stride_tricks.as_strided(
+        source[tuple(begin)], shape,
+        tuple(sum(c * source.strides[d] for c, d in zip(counts, dims)) for counts in each))
 
 
 def _array_protocol(self, dtype=None, copy=None):
