@@ -218,13 +218,28 @@ def _view(self, *size, dtype: DType | None = None):
     if dtype is not None:
         return _view_as_dtype(self, dtype)
     shape = _given_shape(size)
-    if self._chain and not _is_contiguous(self):
-        from ..ops.views import infer_shape
-        if not can_be_viewed(self, infer_shape(shape, self.numel())):
-            raise RuntimeError("view size is not compatible with input tensor's size and stride "
-                               "(at least one dimension spans across two contiguous subspaces). "
-                               "Use .reshape(...) instead.")
+    if self._chain:
+        key = (self._storage.value.aval, self._chain, shape)
+        if key not in _viewed:           # 20 us are asked once, not in every step of a transformer
+            _check_view(self, shape)
+            if len(_viewed) > 10_000:
+                _viewed.clear()
+            _viewed.add(key)
     return DECLARED["_private.view"].function(self, shape)
+
+
+_viewed: set[tuple] = set()               # (base, chain, shape) of views that were allowed
+
+
+def _check_view(tensor, shape: tuple[int, ...]) -> None:
+    """Raise if a view cannot be seen in another shape without copying."""
+    if _is_contiguous(tensor):
+        return
+    from ..ops.views import infer_shape
+    if not can_be_viewed(tensor, infer_shape(shape, tensor.numel())):
+        raise RuntimeError("view size is not compatible with input tensor's size and stride "
+                           "(at least one dimension spans across two contiguous subspaces). "
+                           "Use .reshape(...) instead.")
 
 
 def can_be_viewed(tensor, shape: tuple[int, ...]) -> bool:
