@@ -70,3 +70,103 @@ def test_a_training_loop_ends_as_under_python(tmp_path, aliased, delay):
     weights = torch.load(tmp_path / "weights.pth")
     assert weights["2.weight"].shape == (9, 128)
     assert sorted(os.listdir(tmp_path)) == ["train.py", "weights.pth"]
+
+
+LONG = """if True:
+    import os, signal, sys, threading, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    import flambeau as torch
+    from flambeau.record.execute import settings
+    settings.interpreted_runs = 0
+    torch.manual_seed(0)
+    weight = torch.nn.Parameter(torch.randn(1200, 1200) / 40)
+    optimizer = torch.optim.SGD([weight], lr=1e-3)
+    x = torch.randn(1200, 1200)
+
+    def step():
+        y = x
+        for _ in range(repeats):
+            y = torch.tanh(y @ weight)
+        optimizer.zero_grad()
+        y.square().mean().backward()
+        optimizer.step()
+
+    repeats = 2
+    step()
+    torch.zeros(1).item()
+    repeats = 20
+    state = torch.empty(0)
+    delays = []
+    step()                               # compiles
+    print(float(weight.sum()), flush=True)
+    before = weight.detach().clone()
+    float(before.sum())
+    def interrupt():
+        time.sleep(0.1)
+        delays.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+    threading.Thread(target=interrupt).start()
+    begin = time.perf_counter()
+    try:
+        step()
+        float(weight.sum())
+        print("not interrupted")
+    except KeyboardInterrupt as error:
+        now = time.perf_counter()
+        print("interrupted", now - delays[0], "stopped" in str(error), flush=True)
+    whole = time.perf_counter()
+    print(float(weight.sum()), time.perf_counter() - whole)
+    # the same step from the same weights, undisturbed
+    with torch.no_grad():
+        weight.copy_(before)
+    step()
+    print(float(weight.sum()), flush=True)
+    """
+
+
+def test_a_long_program_stops_and_its_results_are_there_all_the_same(tmp_path):
+    (tmp_path / "long.py").write_text(LONG)
+    run = subprocess.run([sys.executable, "long.py"], cwd=tmp_path, capture_output=True, text=True,
+                         timeout=200, env={**os.environ, "PYTHONPATH": ROOT})
+    assert run.returncode == 0, run.stderr
+    _, interrupted_line, after, undisturbed = run.stdout.strip().split("\n")
+    word, answer, stopped = interrupted_line.split()
+    assert word == "interrupted"
+    assert stopped == "True" and float(answer) < 0.5, interrupted_line
+    assert float(after.split()[0]) == float(undisturbed)
+
+
+SHORT = """if True:
+    import os, signal, threading, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    import flambeau as torch
+    torch.manual_seed(0)
+    model = torch.nn.Linear(600, 600)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
+    x = torch.randn(600, 600)
+
+    def step():
+        optimizer.zero_grad()
+        model(x).tanh().square().mean().backward()
+        optimizer.step()
+
+    for _ in range(4):
+        step()
+    interrupts = 0
+    for delay in (0.02, 0.033, 0.041, 0.05, 0.057):
+        threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT)).start()
+        try:
+            while True:
+                step()
+        except KeyboardInterrupt:
+            interrupts += 1
+        saved = {k: v.tolist() for k, v in model.state_dict().items()}
+    print(interrupts, len(saved), all(v == v for v in saved["bias"]))
+    """
+
+
+def test_an_interrupted_loop_leaves_a_model_that_can_be_saved(tmp_path):
+    (tmp_path / "short.py").write_text(SHORT)
+    run = subprocess.run([sys.executable, "short.py"], cwd=tmp_path, capture_output=True,
+                         text=True, timeout=100, env={**os.environ, "PYTHONPATH": ROOT})
+    assert run.stdout.split() == ["5", "2", "True"], run.stderr

@@ -177,6 +177,7 @@ class _Compiler:
         firsts: list[int] = []           # of each step: the number of its first kernel
         segments: list = []
         calls: list[KernelCall] = []
+        stoppable = None             # calls before the first that writes over an input
         for i, step in enumerate(steps):
             firsts.append(len(self.infos))
             for node in step.results:
@@ -198,12 +199,17 @@ class _Compiler:
                 self.infos.append(KernelInfo(f"numpy {step.node.op}", (step.node.op,), (
                     step.node.site,), 0, 0, "", None, 0.0, self._parts(step)))
             else:
+                if stoppable is None and any(map(self._is_donated, step.results)):
+                    stoppable = len(calls)
                 calls.extend(native)
             planned += [(block, None, i, i) for block in temporaries]
             for block in temporaries + blocks.get(i, []):
                 self.arena.release(block)
         if calls:
-            segments.append(Native(calls, self.bases_count))
+            if segments:
+                stoppable = 0        # what ran before it is not done twice
+            segments.append(Native(calls, self.bases_count,
+                                   len(calls) if stoppable is None else stoppable))
         firsts.append(len(self.infos))
         if self.details:
             self.blocks = [_planned_block(block, node, firsts[first], firsts[last + 1] - 1)
@@ -289,13 +295,16 @@ class _Compiler:
         place = self.places[node]
         return kernel_call.Pointer(place.buffer, place.offset)
 
+    def _is_donated(self, node):
+        """Whether a value is written over an input."""
+        return not _is_tuple(node) and 0 < self.places[node].buffer < self.output_base
+
     def _is_stream(self, node):
         """Whether a value is too large for the caches, in memory that is aligned and not read.
 
         An input's memory may lie anywhere, and an update reads what it overwrites.
         """
-        is_input = 0 < self.places[node].buffer < self.output_base
-        return usual(node.nbytes) > _cpu.cache_sizes()[2] and not is_input
+        return usual(node.nbytes) > _cpu.cache_sizes()[2] and not self._is_donated(node)
 
     # ---- steps ----------------------------------------------------------------------------------
 

@@ -77,8 +77,8 @@ thread = _Thread()
 class Native:
     """A run of kernel calls that is one native call."""
 
-    def __init__(self, calls, bases_count):
-        self.calls, self.bases_count = calls, bases_count
+    def __init__(self, calls, bases_count, stoppable=0):
+        self.calls, self.bases_count, self.stoppable = calls, bases_count, stoppable
         self.program = None
 
 
@@ -130,8 +130,10 @@ class Executable:
         limits = [check.native() for check in self._checks] if is_single else []
         for segment in segments:
             if isinstance(segment, Native):
-                segment.program = Program(segment.calls, segment.bases_count, limits)
+                segment.program = Program(segment.calls, segment.bases_count, limits,
+                                          segment.stoppable if is_single else 0)
         self._single = segments[0].program if is_single else None
+        self.is_single = is_single          # one native call computes everything
         after = statistics()
         self.compiled = after["compiled"] - before["compiled"]
         self.cached = after["cache_hits"] - before["cache_hits"]

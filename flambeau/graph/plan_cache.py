@@ -130,7 +130,7 @@ class KnownPlan:
         calls = [[[c.name, [_encoded_slot(s) for s in c.args], c.items, c.grain, c.scratch,
                    c.flops, c.bytes, c.label] for c in s.calls] for s in executable.segments]
         return {
-            "segments": [[s.bases_count, c] for s, c in zip(executable.segments, calls)],
+            "segments": [[s.bases_count, s.stoppable, c] for s, c in zip(executable.segments, calls)],
             "kernels": [[k.label, k.ops, [self._place(s) for s in k.sites], k.flops, k.bytes,
                          k.name, k.items] for k in plan.kernels],
             "objects": kernel_keys({c.name for s in executable.segments for c in s.calls}),
@@ -150,8 +150,8 @@ class KnownPlan:
             return None
         hits = statistics()["cache_hits"] - hits
         segments = [Native([KernelCall(name, None, [_decoded_slot(s) for s in args], *rest)
-                            for name, args, *rest in calls], bases_count)
-                    for bases_count, calls in entry["segments"]]
+                            for name, args, *rest in calls], bases_count, stoppable)
+                    for bases_count, stoppable, calls in entry["segments"]]
         kernels = [KernelInfo(label, tuple(ops), tuple(self._site(s) for s in sites), *rest)
                    for label, ops, sites, *rest in entry["kernels"]]
         checks = [RangeCheck(self._decoded_indexed(indexed), index, dtype, tuple(shape), exact)

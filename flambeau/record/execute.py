@@ -20,7 +20,8 @@ import numpy as np
 from ..graph.differentiate import gradients
 from ..graph.ir import Node, p, topological_order
 from ..runtime._blas import OneThread
-from ..runtime._pool import clock_ns
+from ..runtime._interrupts import held as interrupts
+from ..runtime._pool import clock_ns, last_run_was_complete
 from ..runtime.buffer import Buffer
 from .trace import NUMBER_TYPES, Step, Trace
 from .values import Value, aval_of
@@ -250,6 +251,11 @@ class Program:
                     f"output {number} of program {programs.index(self)}, {node!r} of "
                     f"{node.site}: compiled and interpreted differ by {gap:g} at size {size:g}")
 
+    def can_run_again(self) -> bool:
+        """Whether an interrupted run has changed nothing: its inputs are as they were."""
+        return self.executable is None or (
+            self.executable.is_single and not last_run_was_complete())
+
     def positions(self) -> dict[Node, int]:
         """The place of every node in a topological order."""
         if self._positions is None:
@@ -358,7 +364,8 @@ def execute(trace: Trace) -> None:
     held = tuple([n > _BASE for n in map(sys.getrefcount, values)])
     inputs = [values[s] for s in trace.leaves]
     key = (held, tuple([v.shared for v in inputs]), frozenset(trace.roots))
-    found = step.variants.get(key)
+    # what was interrupted runs again as it was: a traceback may hold values now
+    found = step.variants.get(key) if trace.interrupted is None else trace.interrupted
     if found is None:        # not in `except KeyError`: an interrupt's traceback would show it
         with _WithoutCollection():
             found = step.variants[key] = _program(trace, held, key[2])
@@ -367,14 +374,19 @@ def execute(trace: Trace) -> None:
         return
     observers = tuple(watchers)
     begin = time.perf_counter()
+    interrupts.active = True
     try:
         results = (program.run(trace, inputs, None, copied) if not observers
                    else _watched(observers, program, trace, inputs, copied))
     except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and program.can_run_again():
+            trace.interrupted = found
+            raise
         for slot in program.alive:
             values[slot].error = error
         raise
     finally:
+        interrupts.active = False
         program.seconds += time.perf_counter() - begin
     for slot, memory in zip(program.alive, results):
         if memory.__class__ is Buffer:                # mostly: without a call
@@ -385,6 +397,10 @@ def execute(trace: Trace) -> None:
         _keep_history(trace, program, results)
     elif program.has_freed:
         _mark_freed(program, values)
+    trace.interrupted = None
+    if interrupts.pending:
+        interrupts.pending = False
+        raise KeyboardInterrupt
 
 
 def _program(trace: Trace, held: tuple[bool, ...], roots: frozenset[int]

@@ -105,7 +105,7 @@ class Trace:
 
     __slots__ = ("cursor", "values", "scalars", "leaves", "executions", "_nodes", "root",
                  "hooked", "functions", "roots", "execution", "entered", "differentiated",
-                 "updated", "ended", "foreign", "lock")
+                 "updated", "ended", "foreign", "lock", "interrupted")
 
     def __init__(self):
         if trie.size > TRIE_LIMIT:
@@ -128,6 +128,7 @@ class Trace:
         self.updated = False                       # and then a leaf was written
         self.ended = False                         # complete: runs before more is recorded
         self.lock = threading.RLock()
+        self.interrupted: Any = None               # how it ran when Ctrl-C stopped it
         self.foreign: dict[int, int] = {}          # leaves that another thread holds: id, slot
 
     # ---- leaves ------------------------------------------------------------------------------
@@ -225,13 +226,25 @@ class Trace:
                 if self.cursor is not self.root and self.values:
                     from .execute import execute
                     execute(self)
-            finally:
-                for value in self.values:
-                    if value.trace is self:
-                        value.trace = None
-                self.values = []
-                if not own:            # its own thread goes on with a new one
-                    self.cursor = self.root = _FINISHED
+            except KeyboardInterrupt:
+                if self.interrupted is None:
+                    self._release(own)
+                elif own:              # it runs when the next operation is recorded
+                    state.trace, self.ended = self, True
+                raise
+            except BaseException:
+                self._release(own)
+                raise
+            self._release(own)
+
+    def _release(self, own: bool) -> None:
+        """Forget the values of a program that ran, or failed."""
+        for value in self.values:
+            if value.trace is self:
+                value.trace = None
+        self.values = []
+        if not own:                    # its own thread goes on with a new one
+            self.cursor = self.root = _FINISHED
 
 
 NUMBER_TYPES = {bool: dtypes.bool_, int: dtypes.int64, float: dtypes.float64,

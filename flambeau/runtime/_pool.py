@@ -22,15 +22,18 @@ from typing import NamedTuple
 import numpy as np
 
 from flambeau.runtime import _cpu
+from flambeau.runtime._interrupts import MESSAGE, Handler, held, may_stop
 from flambeau.runtime._jit import compile_ahead, compile_kernels
 
 __all__ = ["Integer", "KernelCall", "Limit", "Pointer", "Program", "clock_ns", "get_num_threads",
-           "prepare", "set_num_threads"]
+           "last_run_was_complete", "prepare", "set_num_threads"]
 
 # Python takes 40 to 200 us between two programs of a loop; waking a thread that sleeps takes 50 us
 # in a virtual machine (an MLP's step: 1.68 ms with 50 us, 1.55 with 500). A thread that spins
 # yields each microsecond: where another process holds a core, the step takes no longer than before.
 SPIN_SECONDS = 500e-6
+LONG_SECONDS = 0.05  # estimated: above, a program can be stopped; below, Ctrl-C waits for its end
+NOTHING_RAN = -2
 MAX_CHUNKS = 1 << 30  # of one task: slots of the pool pack two 32-bit chunk numbers
 
 
@@ -83,10 +86,11 @@ class Program:
     """Kernel calls made ready to run: compiled, with their tables in native memory.
 
     `bases_count` is the number of addresses that `run` takes: bases[0] is the arena by convention,
-    then inputs, outputs and the table of runtime scalars.
+    then inputs, outputs and the table of runtime scalars. The first `stoppable` calls write to no
+    input: until they are done, Ctrl-C may stop the program.
     """
 
-    def __init__(self, calls, bases_count, limits=()):
+    def __init__(self, calls, bases_count, limits=(), stoppable=0):
         from flambeau.runtime._pool_native import LIMIT_FIELDS, PROGRAM_FIELDS, TASK_FIELDS
 
         self.calls = tuple(calls)
@@ -115,7 +119,8 @@ class Program:
                                  np.int64).reshape(-1, 3)
         self._limits = np.array(limits, np.int64).reshape(-1, len(LIMIT_FIELDS))
         self._header = np.array([self._tasks.ctypes.data, len(tasks), self._patches.ctypes.data,
-                                 len(patches), 0, 0, self._limits.ctypes.data, len(limits)],
+                                 len(patches), 0, 0, self._limits.ctypes.data, len(limits),
+                                 stoppable],
                                 np.int64)
         assert len(self._header) == len(PROGRAM_FIELDS)
         self._address = self._header.ctypes.data
@@ -123,6 +128,8 @@ class Program:
         self._bases_address = ctypes.addressof(self._bases)
         self._pack = struct.Struct(f"{bases_count}Q").pack_into
         self._scratch = max((c.scratch for c in self.calls), default=0)
+        seconds = sum(c.flops / 5e10 + c.bytes / 1e10 for c in self.calls)
+        self._is_long = stoppable > 0 and seconds > LONG_SECONDS
 
     def run(self, bases):
         """Runs the kernels in order on the buffers at the addresses `bases`.
@@ -134,7 +141,35 @@ class Program:
             if self._scratch > pool.scratch_bytes:
                 pool.reserve_scratch(self._scratch)
             self._pack(self._bases, 0, *bases)
-            return pool.execute(pool.address, self._address, self._bases_address)
+            pool.result.value = NOTHING_RAN
+            if self._is_long and may_stop():
+                return self._run_stoppable(pool)
+            try:
+                return pool.execute(pool.address, self._address, self._bases_address)
+            except KeyboardInterrupt:          # when the call had returned
+                if not held.active:
+                    raise
+                held.pending = True
+                return pool.result.value
+
+    def _run_stoppable(self, pool):
+        """`run` with our handler of interrupts; KeyboardInterrupt if one stopped the program."""
+        try:
+            with pool.handler():
+                result = pool.execute(pool.address, self._address, self._bases_address)
+            if result < 0:
+                time.sleep(0.001)              # Python's handler raises here, if not before
+        except KeyboardInterrupt:
+            result = pool.result.value
+            if result >= 0:
+                if not held.active:
+                    raise
+                held.pending = True
+        finally:
+            pool.clear_interrupt()
+        if result < 0:
+            raise KeyboardInterrupt(MESSAGE) from None
+        return result
 
     def run_timed(self, bases):
         """Runs the kernels; (moments, shares) in nanoseconds of `clock_ns`.
@@ -174,6 +209,7 @@ class _Pool:
         self.scratch_bytes = 0
         self.execute = entry.execute
         self._fields = native.STATE_FIELDS
+        self.result = ctypes.c_int64.from_address(self.address + self._fields["result"])
         self._set(threads=threads, slots=slots, scratch=self._scratch_table.ctypes.data,
                   clock_id=getattr(time, "CLOCK_MONOTONIC", 0))
         self.reserve_scratch(4096)
@@ -182,6 +218,16 @@ class _Pool:
             self._set(spin=max(1, round(SPIN_SECONDS / (native.PAUSES * _pause_seconds()))),
                       **{name: _symbol(symbol) for name, symbol in _API.items()})
             self._start_threads(entry.worker)
+
+    def handler(self):
+        """A context in which SIGINT asks programs to stop."""
+        entry = _native_code()
+        entry.watch(self.address)
+        self.clear_interrupt()
+        return Handler(_libc(), entry.on_interrupt, self.address + self._fields["previous"])
+
+    def clear_interrupt(self):
+        self._set(interrupt=0)
 
     def _set(self, **values):
         for name, value in values.items():
@@ -280,6 +326,8 @@ class _NativeCode(NamedTuple):
     execute: object
     worker: int
     pauses: object
+    watch: object
+    on_interrupt: int
 
 
 def _native_code():
@@ -288,12 +336,19 @@ def _native_code():
         from flambeau.runtime._jit import compile_module
         from flambeau.runtime._pool_native import pool_ir
 
-        addresses = compile_module("thread pool", pool_ir(), ("execute", "worker", "pauses"))
+        addresses = compile_module("thread pool", pool_ir(), (
+            "execute", "worker", "pauses", "watch", "on_interrupt"))
         void_p = ctypes.c_void_p
         _code = _NativeCode(
             ctypes.CFUNCTYPE(ctypes.c_int64, void_p, void_p, void_p)(addresses["execute"]),
-            addresses["worker"], ctypes.CFUNCTYPE(None, ctypes.c_int64)(addresses["pauses"]))
+            addresses["worker"], ctypes.CFUNCTYPE(None, ctypes.c_int64)(addresses["pauses"]),
+            ctypes.CFUNCTYPE(None, void_p)(addresses["watch"]), addresses["on_interrupt"])
     return _code
+
+
+def last_run_was_complete():
+    """Whether the last program ran to its end, and so may have written over its inputs."""
+    return _pool is not None and _pool.result.value >= 0
 
 
 def prepare():

@@ -25,6 +25,8 @@ STATE_FIELDS = {
     "participants": 4 * LINE + 32,
     # where threads write when they worked on it: (begin, end, chunks) each; 0: nobody asks
     "shares": 4 * LINE + 40,
+    # whether it may be stopped, and whether one was, so that some of its chunks were left out
+    "stoppable": 4 * LINE + 48, "stopped": 4 * LINE + 56,
     # constants of the pool
     "stop": 5 * LINE, "threads": 5 * LINE + 8, "spin": 5 * LINE + 16, "slots": 5 * LINE + 24,
     "scratch": 5 * LINE + 32, "lock": 5 * LINE + 40, "unlock": 5 * LINE + 48,
@@ -32,12 +34,14 @@ STATE_FIELDS = {
     "clock_id": 5 * LINE + 80, "yield": 5 * LINE + 88,
     # pthread objects, in more room than any platform needs
     "mutex": 6 * LINE, "wake": 7 * LINE, "done": 8 * LINE,
+    # set by the handler of SIGINT; the handler before it; what `execute` returned last
+    "interrupt": 9 * LINE, "previous": 9 * LINE + 8, "result": 9 * LINE + 16,
 }
 SHARE_BYTES = 24
 PAUSES = 32  # about 1 us between two calls of sched_yield
-STATE_BYTES = 9 * LINE
+STATE_BYTES = 10 * LINE
 PROGRAM_FIELDS = ("tasks", "task_count", "patches", "patch_count", "times", "shares", "limits",
-                  "limit_count")
+                  "limit_count", "stoppable")
 TASK_FIELDS = ("function", "args", "items", "grain", "scratch_bytes")
 LIMIT_FIELDS = ("base", "bytes", "count", "limit")
 
@@ -82,9 +86,17 @@ def _call_api(f, state, name, *pointers):
     f.call_pointer(_get(f, state, name, PTR), I32, list(pointers))
 
 
-def _chunk(f, state_or_task, index, scratch):
-    """Runs chunk `index` of a task whose four fields begin at the pointer."""
-    task = state_or_task
+def _chunk(f, state, task, index, scratch):
+    """Runs chunk `index` of a task whose four fields begin at `task`, or leaves it out."""
+    interrupted = f.ne(_atomic_load(f, _field(f, state, "interrupt"), "monotonic"), 0)
+    stoppable = f.ne(_atomic_load(f, _field(f, state, "stoppable"), "monotonic"), 0)
+    with f.if_(interrupted & stoppable) as stop:
+        _atomic_store(f, 1, _field(f, state, "stopped"), "monotonic")
+    with stop.otherwise():
+        _run_chunk(f, task, index, scratch)
+
+
+def _run_chunk(f, task, index, scratch):
     function, args = f.load(PTR, task), f.load(PTR, f.byte_offset(task, 8))
     items, grain = f.load(I64, f.byte_offset(task, 16)), f.load(I64, f.byte_offset(task, 24))
     begin = index * grain
@@ -114,7 +126,7 @@ def _define_work(module):
             new = f.select(own, packed + 1, packed - (1 << 32))
             won = _compare_exchange(f, slot, packed, new)
             with f.if_(won) as claim:
-                _chunk(f, _field(f, state, "function"), f.select(own, first, last - 1), scratch)
+                _chunk(f, state, _field(f, state, "function"), f.select(own, first, last - 1), scratch)
                 claim.give(taking.carried[0] + 1)
             with claim.otherwise():
                 claim.give(taking.carried[0])
@@ -252,24 +264,33 @@ def _define_exceed(module):
 def _define_execute(module):
     """execute(state, program, bases): applies the patches, then runs the tasks in order.
 
-    Returns how many limits are exceeded; if any is, nothing runs.
+    Returns how many limits are exceeded, in which case nothing runs, or -1 if it was stopped.
     """
     f = module.function("execute", I64, [PTR, PTR, PTR])
     state, program, bases = f.parameters
-    tasks, count, patches, patch_count, times, shares, limits, limit_count = (
+    tasks, count, patches, patch_count, times, shares, limits, limit_count, stoppable = (
         f.load(type, f.byte_offset(program, 8 * i))
-        for i, type in enumerate((PTR, I64, PTR, I64, PTR, I64, PTR, I64)))
+        for i, type in enumerate((PTR, I64, PTR, I64, PTR, I64, PTR, I64, I64)))
     exceeded = f.call("exceed", I64, [limits, limit_count, bases])
-    with f.if_(f.eq(exceeded, 0)):
-        f.call("run", VOID, [state, tasks, count, patches, patch_count, times, shares, bases])
-    f.ret(exceeded)
+    with f.if_(f.eq(exceeded, 0)) as branch:
+        branch.give(f.neg(f.call("run", I64, [state, tasks, count, patches, patch_count, times,
+                                              shares, bases, stoppable])))
+    with branch.otherwise():
+        branch.give(exceeded)
+    f.store(branch.results[0], _field(f, state, "result"))
+    f.ret(branch.results[0])
 
 
 def _define_run(module):
-    """run(…): what `execute` does where no limit is exceeded."""
-    f = module.function("run", VOID, [PTR, PTR, I64, PTR, I64, PTR, I64, PTR], "nounwind",
+    """run(…): what `execute` does where no limit is exceeded; whether it was stopped.
+
+    Only before task number `stoppable`, which is the first that writes over an input.
+    """
+    f = module.function("run", I64, [PTR, PTR, I64, PTR, I64, PTR, I64, PTR, I64], "nounwind",
                         "internal")
-    state, tasks, count, patches, patch_count, times, shares, bases = f.parameters
+    state, tasks, count, patches, patch_count, times, shares, bases, stoppable = f.parameters
+    stopped = _field(f, state, "stopped")
+    _atomic_store(f, 0, stopped)
     with f.loop(0, patch_count) as loop:
         row = f.byte_offset(patches, loop.index * 24)
         base = f.load(I64, bases, f.load(I64, f.byte_offset(row, 8)))
@@ -281,19 +302,31 @@ def _define_run(module):
     with f.if_(timed):
         _write_time(f, state, times)
     with f.loop(0, count) as loop:
-        with f.if_(timed):
-            _atomic_store(f, shares + loop.index * (threads * SHARE_BYTES),
-                          _field(f, state, "shares"), "monotonic")
-        task = f.byte_offset(tasks, loop.index * (8 * len(TASK_FIELDS)))
-        items, grain = f.load(I64, task, 2), f.load(I64, task, 3)
-        chunks = f.div(items + grain - 1, grain)
-        with f.if_(f.lt(chunks, 2) | f.lt(threads, 2)) as serial:
-            with f.loop(0, chunks) as each:
-                _chunk(f, task, each.index, scratch)
-        with serial.otherwise():
-            f.call("parallel", VOID, [state, task, chunks])
-        with f.if_(timed):
-            _write_time(f, state, f.at(times, loop.index + 1, I64))
+        may_stop = f.lt(loop.index, stoppable)
+        _atomic_store(f, f.cast(may_stop, I64, signed=False), _field(f, state, "stoppable"))
+        interrupted = f.ne(_atomic_load(f, _field(f, state, "interrupt"), "monotonic"), 0)
+        with f.if_(may_stop & interrupted):
+            _atomic_store(f, 1, stopped)
+        with f.if_(f.eq(_atomic_load(f, stopped), 0)):
+            _run_task(f, loop.index, state, tasks, threads, scratch, times, shares, timed)
+    f.ret(_atomic_load(f, stopped))
+
+
+def _run_task(f, index, state, tasks, threads, scratch, times, shares, timed):
+    """Runs one task on as many threads as it has chunks for."""
+    with f.if_(timed):
+        _atomic_store(f, shares + index * (threads * SHARE_BYTES), _field(f, state, "shares"),
+                      "monotonic")
+    task = f.byte_offset(tasks, index * (8 * len(TASK_FIELDS)))
+    items, grain = f.load(I64, task, 2), f.load(I64, task, 3)
+    chunks = f.div(items + grain - 1, grain)
+    with f.if_(f.lt(chunks, 2) | f.lt(threads, 2)) as serial:
+        with f.loop(0, chunks) as each:
+            _chunk(f, state, task, each.index, scratch)
+    with serial.otherwise():
+        f.call("parallel", VOID, [state, task, chunks])
+    with f.if_(timed):
+        _write_time(f, state, f.at(times, index + 1, I64))
 
 
 def _write_time(f, state, destination):
@@ -310,10 +343,23 @@ def _define_pauses(module):
         _pause(f)
 
 
+_WATCHED = "@watched_state"
+
+
+def _define_interrupts(module):
+    """on_interrupt(signal), a handler for the pool that watch(state) named last."""
+    f = module.function("watch", VOID, [PTR])
+    f.emit(f"store ptr {f.parameters[0].text}, ptr {_WATCHED}, align 8")
+    f = module.function("on_interrupt", VOID, [I32])
+    state = f.value(f"load ptr, ptr {_WATCHED}, align 8", PTR)
+    _atomic_store(f, 1, _field(f, state, "interrupt"))
+    f.call_pointer(_get(f, state, "previous", PTR), VOID, [f.parameters[0]])
+
+
 def pool_ir():
-    """The pool's module: `execute`, `worker` and `pauses`."""
+    """The pool's module: `execute`, `worker`, `pauses`, `watch` and `on_interrupt`."""
     module = Module("thread pool")
     for define in (_define_work, _define_worker, _define_parallel, _define_run, _define_exceed,
-                   _define_execute, _define_pauses):
+                   _define_execute, _define_pauses, _define_interrupts):
         define(module)
-    return module.text()
+    return f"{module.text()}\n{_WATCHED} = internal global ptr null, align 8\n"
