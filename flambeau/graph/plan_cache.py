@@ -130,7 +130,8 @@ class KnownPlan:
         calls = [[[c.name, [_encoded_slot(s) for s in c.args], c.items, c.grain, c.scratch,
                    c.flops, c.bytes, c.label] for c in s.calls] for s in executable.segments]
         return {
-            "segments": [[s.bases_count, s.stoppable, c] for s, c in zip(executable.segments, calls)],
+            "segments": [[s.bases_count, s.stoppable, c]
+                         for s, c in zip(executable.segments, calls)],
             "kernels": [[k.label, k.ops, [self._place(s) for s in k.sites], k.flops, k.bytes,
                          k.name, k.items] for k in plan.kernels],
             "objects": kernel_keys({c.name for s in executable.segments for c in s.calls}),

@@ -126,7 +126,8 @@ def _define_work(module):
             new = f.select(own, packed + 1, packed - (1 << 32))
             won = _compare_exchange(f, slot, packed, new)
             with f.if_(won) as claim:
-                _chunk(f, state, _field(f, state, "function"), f.select(own, first, last - 1), scratch)
+                index = f.select(own, first, last - 1)
+                _chunk(f, state, _field(f, state, "function"), index, scratch)
                 claim.give(taking.carried[0] + 1)
             with claim.otherwise():
                 claim.give(taking.carried[0])
