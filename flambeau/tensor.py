@@ -544,6 +544,13 @@ def _with_gradient_of(old: Value, new: Value) -> Value:
         building.grad_enabled = before
 
 
+def overwriting(old: Tensor, new: Tensor) -> Tensor:
+    """`new`, to be written over all of `old`, whose gradient is then zero rather than missing."""
+    if not building.grad_enabled or old._requires_grad or not old.requires_grad:
+        return new
+    return from_value(record(_OVERWRITE, (new, old), ())[1][0])
+
+
 def _write_through(storage: Storage, chain, tensor: Tensor, new: Value) -> Value:
     """The base value after `new` is written to the view at the end of `chain`."""
     from .ops.views import write_view
@@ -649,3 +656,4 @@ from .record.trace import Operation as _Operation  # noqa: E402
 _VARIABLE = _Operation("variable", _build_variable)
 _BOUNDARY = _Operation("boundary", _build_boundary)
 _INSTEAD = _Operation("instead", lambda arguments, static: _primitives.instead(*arguments))
+_OVERWRITE = _Operation("overwrite", lambda arguments, static: _primitives.overwrite(*arguments))

@@ -10,7 +10,7 @@ from ..ops._arguments import type_name
 from ..ops.build import broadcast_shapes
 from ..ops.declare import DECLARED
 from ..record.values import concrete
-from ..tensor import Tensor, from_array
+from ..tensor import Tensor, from_array, overwriting
 from .conversion import _to_dtype
 from .memory import _row_major
 
@@ -31,7 +31,7 @@ def _copy(self, src, non_blocking: bool = False):
         given = DECLARED["expand"].function(given, tuple(self.shape))
     if given is src or given._storage is not None:
         given = DECLARED["clone"].function(given)
-    return self._assign(given)
+    return self._assign(overwriting(self, given))
 
 
 def _fill(self, value):

@@ -195,4 +195,4 @@ def _refuse_freed(visited: list[Node], freed) -> None:
 
 
 _SAVES_NOTHING = {"add", "sub", "neg", "cast", "reshape", "permute", "expand", "slice", "pad",
-                  "reduce_sum", "concatenate", "flip", "get", "variable", "boundary", "instead"}
+                  "reduce_sum", "concatenate", "flip", "get", "variable", "boundary", "instead", "overwrite"}

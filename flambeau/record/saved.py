@@ -113,7 +113,7 @@ class _Memory:
         if new is None:
             return
         outer = self.maker[new].key[0]
-        if outer.__class__ is Operation and outer.name == "instead":
+        if outer.__class__ is Operation and outer.name in ("instead", "overwrite"):
             self.memory[new], self.is_view[new] = memory, self.is_view[old]
             new = self.maker[new].key[3]
         if base is not None:       # `new` is the base with the view written, by an operation that
@@ -193,7 +193,7 @@ def _present_name(memory: _Memory, saved: _Saved, write: Step) -> str | None:
     maker = None if new is None else memory.maker[new].key[0]
     if not isinstance(maker, Operation):
         return None
-    return "torch::autograd::CopyBackwards" if maker.name == "clone" else _title(maker.name)
+    return "torch::autograd::CopyBackwards" if maker.name in ("clone", "overwrite") else _title(maker.name)
 
 
 def _title(name: str) -> str:

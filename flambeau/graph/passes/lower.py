@@ -32,7 +32,7 @@ from ..ir import Node
 
 __all__ = ["CannotLower", "Lowering", "SplitNeeded"]
 
-_INVISIBLE = frozenset(("detach", "variable", "boundary", "instead"))
+_INVISIBLE = frozenset(("detach", "variable", "boundary", "instead", "overwrite"))
 _REDUCTIONS = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_any",
                          "reduce_all", "argmax", "argmin"))
 MAX_CELLS = 160

@@ -14,7 +14,7 @@ from ..ir import Node, building, constant, expand_to, full, p, topological_order
 
 __all__ = ["rebuild", "simplify", "splat_value"]
 
-_INVISIBLE = frozenset(("detach", "variable", "boundary", "instead"))
+_INVISIBLE = frozenset(("detach", "variable", "boundary", "instead", "overwrite"))
 _HALF = (dtypes.float16, dtypes.bfloat16)
 
 

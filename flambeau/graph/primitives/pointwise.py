@@ -232,8 +232,10 @@ primitive("relu", "pointwise", _same, lambda node, x: np.maximum(x, np.zeros((),
 primitive("detach", "pointwise", _same, lambda node, x: x)
 primitive("variable", "pointwise", _same, lambda node, x: x)
 primitive("boundary", "pointwise", _same, lambda node, x: x)
-# The first operand with the gradient of the second: what was written where no gradient is recorded.
+# The first operand, written over the second: with the gradient of the second where none was
+# recorded for the write (`instead`), else with zeros for it, which PyTorch has there.
 primitive("instead", "pointwise", _same, lambda node, x, y: x, lambda node, g: (None, g))
+primitive("overwrite", "pointwise", _same, lambda node, x, y: x, lambda node, g: (g, c(g, 0)))
 
 
 # ---- binary ----------------------------------------------------------------------------------
