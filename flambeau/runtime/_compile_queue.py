@@ -155,11 +155,15 @@ def _wait_before_fork():
         _queue.changed.wait()
 
 
+def _go_on_in_parent():
+    _queue.changed.release()
+
+
 def _go_on_in_child():
     _queue.threads = 0                       # they do not exist there
     _queue.changed.release()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_wait_before_fork, after_in_parent=_queue.changed.release,
+    os.register_at_fork(before=_wait_before_fork, after_in_parent=_go_on_in_parent,
                         after_in_child=_go_on_in_child)

@@ -17,6 +17,8 @@ def text_of(name, number=1):
 def setting(monkeypatch):
     monkeypatch.setenv("FLAMBEAU_CACHE", "off")
     monkeypatch.setattr(_compile_queue._cpu, "usable_cores", lambda: 2)
+    # what other tests announced and never needed stays in theirs
+    monkeypatch.setattr(_compile_queue, "_queue", _compile_queue._Queue())
 
 
 @pytest.fixture
