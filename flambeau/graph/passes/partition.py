@@ -217,7 +217,7 @@ class _Attempt:
         self.ancestors: list[int] = []       # per step, the steps it needs as a bit mask
         self.cuts: set[Node] = set()
         self.claimed: dict[Node, int] = {}   # products, and the steps that want to be epilogues
-        self.readers: dict[Node, list[int]] = {}     # of each kept node, the clusters that read it
+        self.readers: dict[Node, list[int]] = {}     # of kept nodes: clusters that read them
         for node in self.order:
             if node in self.opaque:
                 self._place_opaque(node)
@@ -314,9 +314,7 @@ class _Attempt:
 
     def _note_reads(self, needs, at):
         for node in needs:
-            found = self.readers.setdefault(node, [])
-            if at not in found:
-                found.append(at)
+            self.readers.setdefault(node, []).append(at)
 
     def _siblings(self, node, needs, at):
         """Clusters that read what a reduction or a slope reads: one pass serves both."""
