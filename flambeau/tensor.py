@@ -569,6 +569,7 @@ def _refresh_pinned(storage: Storage) -> None:
     # held by the storage, by the name here and by the value: nobody outside sees it any more
     if _is_private(array) and references(array) <= 2 + value.references_to(array):
         storage.pinned = None
+        storage.version += 1              # views may be copies from before NumPy's last writes
         return
     if value._array is array:
         return                            # the same memory: what was written is there already
@@ -587,8 +588,11 @@ def _refresh_pinned(storage: Storage) -> None:
 def _is_stale(view: Tensor, storage: Storage) -> bool:
     """Whether NumPy code wrote memory of which a view's present value is an older copy."""
     value, memory = view._value, storage.pinned
-    if memory is None or value.trace is not None or not value.is_concrete or (
-            np.may_share_memory(value.array, memory)):
+    if memory is None or value.error is not None:
+        return False
+    if not value.is_concrete:
+        return True           # it may be derived from such a copy
+    if np.may_share_memory(value.array, memory):
         return False
     from ._methods.memory import _strided_array
     seen = _strided_array(memory, view._chain)

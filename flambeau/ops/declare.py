@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from ..dtypes import as_dtype
 from ..dtypes import dtype as DType
 from ..graph.ir import Node, p
-from ..record.trace import Operation, record
+from ..record.trace import Operation, flush, reads_numpy, record
 from ._arguments import check_arguments, refuse_operands
 
 __all__ = ["DECLARED", "Declaration", "Parameter", "apply_operation", "operation"]
@@ -235,8 +235,14 @@ def apply_operation(declaration: Declaration, operands: tuple, static: tuple):
             return made
     step, values = record(declaration.operation, operands, static)
     if step.structure is None and not declaration.view:
-        return wrap_one(values[0])
-    return wrap_result(declaration, step, values, operands, static)
+        made = wrap_one(values[0])
+    else:
+        made = wrap_result(declaration, step, values, operands, static)
+    if reads_numpy[0]:
+        reads_numpy[0] = False
+        if not declaration.view:
+            flush()           # NumPy code may change the memory before the program would run
+    return made
 
 
 def operation(name: str | None = None, *, method: bool = True, inplace: bool = False,

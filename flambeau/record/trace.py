@@ -302,6 +302,10 @@ def plain_number(x):
     raise TypeError(f"must be Tensor or a number, not {type(x).__name__}")
 
 
+# Whether the last operation reads memory that NumPy code may write before the program runs.
+reads_numpy = [False]
+
+
 def record(operation: Operation, operands: tuple, static) -> tuple[Step, list[Value]]:
     """Record one operation; its step and the values of its outputs.
 
@@ -339,6 +343,8 @@ def record(operation: Operation, operands: tuple, static) -> tuple[Step, list[Va
             continue
         if x._storage is not None:
             value = x._fetch()
+            if x._storage.pinned is not None:
+                reads_numpy[0] = True
             if state.trace is not trace:           # fetching ran what was pending
                 return record(operation, operands, static)
         key.append(value.slot if value.trace is trace else trace.enter(value))

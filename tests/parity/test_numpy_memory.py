@@ -1,0 +1,69 @@
+"""Views, writes and NumPy arrays of one memory in random order: PyTorch sees the same values."""
+import random
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import flambeau as fb
+from flambeau.record.execute import settings
+
+VIEWS = {
+    "t": lambda x: x.t() if x.dim() == 2 else None,
+    "flat": lambda x: x.reshape(-1) if x.is_contiguous() else None,
+    "row": lambda x: x[1] if x.dim() and x.shape[0] > 1 else None,
+    "column": lambda x: x[:, 0] if x.dim() == 2 else None,
+    "view": lambda x: x.view(2, -1) if x.is_contiguous() and x.numel() % 2 == 0 else None,
+    "slice": lambda x: x[:-1] if x.dim() and x.shape[0] > 1 else None,
+    "diagonal": lambda x: x.diagonal() if x.dim() == 2 else None,
+    "unsqueeze": lambda x: x.unsqueeze(0), "detach": lambda x: x.detach(),
+    "clone": lambda x: x.clone(), "compute": lambda x: x * 3 - 1,
+}
+BEGINNINGS = {
+    "arange": lambda lib: lib.arange(12.).reshape(3, 4), "ones": lambda lib: lib.ones(3, 4),
+    "pending": lambda lib: lib.ones(3, 4) * 2 + 1,
+    "numpy": lambda lib: lib.from_numpy(np.arange(12, dtype=np.float32).reshape(3, 4)),
+}
+WRITES = {
+    "add": lambda x: x.add_(1), "mul": lambda x: x.mul_(2), "zero": lambda x: x.zero_(),
+    "assign": lambda x: x.__setitem__(0, 5.0) if x.dim() else None,
+}
+
+
+def play(library, seed: int) -> list:
+    """What is seen while 14 random steps are taken."""
+    rng = random.Random(seed)
+    tensors = [BEGINNINGS[rng.choice(sorted(BEGINNINGS))](library)]
+    arrays, seen = [], []
+    for _ in range(14):
+        step, place = rng.choice(["view", "view", "view", "numpy", "array", "write", "read",
+                                  "drop"]), rng.randrange(len(tensors))
+        x = tensors[place]
+        if step == "view":
+            made = VIEWS[rng.choice(sorted(VIEWS))](x)
+            if made is not None:
+                tensors.append(made)
+        elif step == "numpy":
+            arrays.append(x.numpy())
+        elif step == "array" and arrays:
+            array = rng.choice(arrays)
+            array[(0,) * array.ndim] = rng.randrange(100)
+        elif step == "write":
+            WRITES[rng.choice(sorted(WRITES))](x)
+        elif step == "read":
+            seen.append(x.sum().item())
+        elif step == "drop" and arrays:
+            arrays.pop(rng.randrange(len(arrays)))
+        if rng.random() < 0.3:
+            seen.append([t.tolist() for t in tensors])
+        if len(tensors) > 6:
+            del tensors[rng.randrange(len(tensors))]
+    return [*seen, [t.tolist() for t in tensors], [a.tolist() for a in arrays]]
+
+
+@pytest.mark.parametrize("block", range(8))
+def test_the_same_is_seen(block, monkeypatch):
+    monkeypatch.setattr(settings, "compile", False)
+    for seed in range(40 * block, 40 * block + 40):
+        assert play(fb, seed) == play(torch, seed), f"seed {seed}"
