@@ -195,4 +195,5 @@ def _refuse_freed(visited: list[Node], freed) -> None:
 
 
 _SAVES_NOTHING = {"add", "sub", "neg", "cast", "reshape", "permute", "expand", "slice", "pad",
-                  "reduce_sum", "concatenate", "flip", "get", "variable", "boundary", "instead", "overwrite"}
+                  "reduce_sum", "concatenate", "flip", "get", "variable", "boundary", "instead",
+                  "overwrite"}

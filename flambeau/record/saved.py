@@ -193,7 +193,9 @@ def _present_name(memory: _Memory, saved: _Saved, write: Step) -> str | None:
     maker = None if new is None else memory.maker[new].key[0]
     if not isinstance(maker, Operation):
         return None
-    return "torch::autograd::CopyBackwards" if maker.name in ("clone", "overwrite") else _title(maker.name)
+    if maker.name in ("clone", "overwrite"):
+        return "torch::autograd::CopyBackwards"
+    return _title(maker.name)
 
 
 def _title(name: str) -> str:

@@ -20,10 +20,9 @@ def rows():
 
 
 def facts_by_size():
-    for name, facts in rows().items():
-        if name in models.list_models():
-            marks = [pytest.mark.slow] if int(facts[1]) > LARGE else []
-            yield pytest.param(name, *facts, marks=marks, id=name)
+    return [pytest.param(name, *facts, id=name,
+                         marks=[pytest.mark.slow] if int(facts[1]) > LARGE else [])
+            for name, facts in rows().items() if name in models.list_models()]
 
 
 @pytest.mark.parametrize(("name", "entries", "parameters", "digest", "total"), facts_by_size())
