@@ -18,8 +18,8 @@ from .build import (
     spread,
     to_float,
 )
+from .comparison import truth
 from .declare import operation
-from .pointwise import truth
 
 __all__: list[str] = []
 
