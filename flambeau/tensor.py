@@ -27,6 +27,9 @@ __all__ = ["DECLARED", "Tensor", "aval_of", "flush", "from_array", "from_value",
 _CPU = device("cpu")
 
 
+SETTLED_BYTES = 1 << 20      # larger memory of NumPy's is not copied and compared: see `_settle`
+
+
 class Storage:
     """Memory shared by several tensors: its present value, and how often it was written."""
 
@@ -112,6 +115,23 @@ class Tensor(metaclass=_TensorType):
             self._value = _replay(storage.value, self._chain, self)
             self._seen = storage.version
         return self._value
+
+    def _settle(self) -> bool:
+        """Whether memory that NumPy code may write now has a copy, which what is recorded reads.
+
+        It is made once and compared by `_fetch`: of 200 kB in 20 us, where running what is recorded
+        at once, so that nothing can change before, makes a step of an MLP two or three programs
+        (0.8 ms became 1.5).
+        """
+        storage = self._storage
+        assert storage is not None and storage.pinned is not None
+        value, array = storage.value, storage.pinned
+        if not value.is_concrete or value.requires_grad or array.nbytes > SETTLED_BYTES:
+            return False
+        if value._array is array or np.may_share_memory(value.array, array):
+            storage.value = Value(value.aval, array.copy())
+            storage.version += 1
+        return True
 
     def _array(self) -> np.ndarray:
         """The elements as a C-contiguous array in the storage type (runs what is pending)."""
@@ -570,19 +590,25 @@ def _refresh_pinned(storage: Storage) -> None:
     if _is_private(array) and references(array) <= 2 + value.references_to(array):
         storage.pinned = None
         storage.version += 1              # views may be copies from before NumPy's last writes
+        if value.is_concrete and not np.may_share_memory(value.array, array):
+            storage.value = _successor(value, array)
         return
     if value._array is array:
         return                            # the same memory: what was written is there already
-    if value.trace is None and value.is_concrete and np.array_equal(
-            value.array.reshape(-1).view(np.uint8), array.reshape(-1).view(np.uint8)):
-        return
-    if value.trace is not None:
+    if not value.is_concrete:
         return                            # written by a pending program: it copies when run
-    fresh = Value(value.aval, array.copy())
+    if np.array_equal(value.array.reshape(-1).view(np.uint8), array.reshape(-1).view(np.uint8)):
+        return
+    storage.value = _successor(value, array.copy())
+    storage.version += 1
+
+
+def _successor(value: Value, array: np.ndarray) -> Value:
+    """What a storage holds after NumPy code wrote: `array`, for the same leaf."""
+    fresh = Value(value.aval, array)
     if value.owner is not None:
         fresh.owner, fresh.requires_grad = value.owner, True
-    storage.value = fresh
-    storage.version += 1
+    return fresh
 
 
 def _is_stale(view: Tensor, storage: Storage) -> bool:

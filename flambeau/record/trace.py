@@ -344,7 +344,10 @@ def record(operation: Operation, operands: tuple, static) -> tuple[Step, list[Va
         if x._storage is not None:
             value = x._fetch()
             if x._storage.pinned is not None:
-                reads_numpy[0] = True
+                if x._settle():
+                    value = x._fetch()
+                else:
+                    reads_numpy[0] = True
             if state.trace is not trace:           # fetching ran what was pending
                 return record(operation, operands, static)
         key.append(value.slot if value.trace is trace else trace.enter(value))
