@@ -1,5 +1,6 @@
 """Views, writes and NumPy arrays of one memory in random order: PyTorch sees the same values."""
 import random
+import sys
 
 import numpy as np
 import pytest
@@ -68,6 +69,6 @@ def play(library, seed: int) -> list:
 def test_the_same_is_seen(block, copied, monkeypatch):
     monkeypatch.setattr(settings, "compile", False)
     if not copied:                   # as large memory: operations on it run at once
-        monkeypatch.setattr("flambeau.tensor.SETTLED_BYTES", 0)
+        monkeypatch.setattr(sys.modules["flambeau.tensor"], "SETTLED_BYTES", 0)
     for seed in range(40 * block, 40 * block + 40):
         assert play(fb, seed) == play(torch, seed), f"seed {seed}"
