@@ -591,7 +591,7 @@ def _refresh_pinned(storage: Storage) -> None:
         storage.pinned = None
         storage.version += 1              # views may be copies from before NumPy's last writes
         if value.is_concrete and not np.may_share_memory(value.array, array):
-            storage.value = _successor(value, array)
+            storage.value = value.successor(array)
         return
     if value._array is array:
         return                            # the same memory: what was written is there already
@@ -599,16 +599,8 @@ def _refresh_pinned(storage: Storage) -> None:
         return                            # written by a pending program: it copies when run
     if np.array_equal(value.array.reshape(-1).view(np.uint8), array.reshape(-1).view(np.uint8)):
         return
-    storage.value = _successor(value, array.copy())
+    storage.value = value.successor(array.copy())
     storage.version += 1
-
-
-def _successor(value: Value, array: np.ndarray) -> Value:
-    """What a storage holds after NumPy code wrote: `array`, for the same leaf."""
-    fresh = Value(value.aval, array)
-    if value.owner is not None:
-        fresh.owner, fresh.requires_grad = value.owner, True
-    return fresh
 
 
 def _is_stale(view: Tensor, storage: Storage) -> bool:

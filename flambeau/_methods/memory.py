@@ -29,10 +29,9 @@ def _numpy(self, *, force: bool = False) -> np.ndarray:
             base.trace.flush_here()
         array = base.array
         if not array.flags.writeable or base.history is not None:
-            array = array.copy()
-            base = storage.value = concrete(array, base.aval.dtype)
-            if not self._chain:
-                self._value = base
+            array = array.copy()             # what backward will read stays as it was
+            base = storage.value = base.successor(array)
+            storage.version += 1             # the other tensors on this memory see the copy
         base.shared = True
         storage.pinned = array
     array = _strided_array(storage.pinned, self._chain)

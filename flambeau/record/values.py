@@ -142,6 +142,18 @@ class Value:
         other.shared = self.shared = True       # neither may be donated: the other reads it
         return other
 
+    def successor(self, array: np.ndarray) -> Value:
+        """What stands here after NumPy code wrote: `array`, for the same leaf or the same history.
+
+        Automatic differentiation does not see such a write, in PyTorch either.
+        """
+        other = Value(self.aval, array, requires_grad=self.requires_grad)
+        other.owner, other.history, other.written = self.owner, self.history, self.written
+        twin = getattr(self, "twin", None)
+        if twin is not None:
+            other.twin = twin
+        return other
+
     def __repr__(self) -> str:
         return f"<Value {self.aval!r} {'concrete' if self.is_concrete else 'pending'}>"
 

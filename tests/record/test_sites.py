@@ -59,6 +59,7 @@ def test_a_site_is_a_line_and_a_call():
 
 def test_watching_changes_no_result(recorder):
     execute.watchers.remove(recorder)
+    train(6)                             # from now on compiled: NumPy sums in another order
     expected = train(6)
     execute.watchers.append(recorder)
     assert train(6) == expected
