@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import statistics
 import sys
 import time
 
 import flambeau as torch
 
+from ..record.execute import programs
 from .data import CLASSES, MEAN, STD
 
-__all__ = ["Bar", "Logs", "contact_sheet", "print_compiled"]
+__all__ = ["Bar", "Logs", "contact_sheet", "print_compiled", "seconds_in_programs"]
 
 
 class Bar:
@@ -20,12 +22,15 @@ class Bar:
         self.title, self.steps, self.done = title, steps, 0
         self.begin = self.shown = time.perf_counter()
         self.bar = None
+        self.live = sys.stderr is not None and sys.stderr.isatty()
+        if sys.stderr is None:
+            return
         try:
             from tqdm import tqdm
         except ImportError:
             return
         # a log file gets a line now and then, not a bar that redraws itself
-        interval = 0.1 if sys.stderr.isatty() else 10.0
+        interval = 0.1 if self.live else 10.0
         self.bar = tqdm(total=steps, desc=title, unit="step", mininterval=interval, leave=False)
 
     def __enter__(self) -> Bar:
@@ -39,7 +44,7 @@ class Bar:
             self.bar.update()
             return
         now = time.perf_counter()
-        if sys.stderr.isatty() and now - self.shown > 0.1:
+        if self.live and now - self.shown > 0.1:
             self.shown = now
             speed = self.done / (now - self.begin)
             print(f"\r{self.title}: {self.done}/{self.steps} steps, loss {loss:.4f}, "
@@ -48,7 +53,7 @@ class Bar:
     def __exit__(self, *error) -> None:
         if self.bar is not None:
             self.bar.close()
-        elif sys.stderr.isatty():
+        elif self.live:
             print("\r" + " " * 72 + "\r", end="", file=sys.stderr)
 
 
@@ -134,9 +139,16 @@ def contact_sheet(model, data, path: str, logs: Logs, rows: int = 5, columns: in
     return path
 
 
-def print_compiled(step_seconds: float) -> None:
-    """Two lines: what was compiled, and what a training step costs."""
-    from ..record.execute import programs
+def seconds_in_programs() -> float:
+    """For how long programs have run so far; their compilation is left out."""
+    return sum(program.seconds - program.compile_seconds for program in programs)
+
+
+def print_compiled(times: list[tuple[float, float]]) -> None:
+    """Two lines: what was compiled, and what a training step costs.
+
+    times: of each step, its seconds and those in which programs ran.
+    """
     ready = [p for p in programs if p.executable is not None]
     kernels = sum(len(p.executable.kernels) for p in ready)
     cached = sum(p.executable.cached for p in ready)
@@ -144,10 +156,8 @@ def print_compiled(step_seconds: float) -> None:
     print(f"compiled: {len(ready)} of {len(programs)} programs, {kernels} kernels ({cached} from "
           f"the cache on disk) in {seconds:.2f} s")
     if ready:
-        step = max(ready, key=lambda p: p.runs)
-        print(f"a training step: {step_seconds * 1e3:.2f} ms (median), of which the program of "
-              f"{len(step.executable.kernels)} kernels takes {_mean_ms(step):.2f} ms")
-
-
-def _mean_ms(program) -> float:
-    return 1e3 * max(0.0, program.seconds - program.compile_seconds) / max(1, program.runs)
+        # the step is what ran for the longest time: evaluation sees fewer images, and only forwards
+        step = max(ready, key=lambda p: p.seconds - p.compile_seconds)
+        whole, ran = (1e3 * statistics.median(parts) for parts in zip(*times))
+        print(f"a training step: {whole:.2f} ms (median), of which the program of "
+              f"{len(step.executable.kernels)} kernels takes {ran:.2f} ms", flush=True)

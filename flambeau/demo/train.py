@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 import time
 
 import flambeau as torch
@@ -12,9 +11,10 @@ from flambeau import nn, optim
 from flambeau.utils.data import DataLoader
 
 from .data import load_data
-from .report import Bar, Logs, contact_sheet, print_compiled
+from .endings import Progress
+from .report import Bar, Logs, contact_sheet, print_compiled, seconds_in_programs
 
-__all__ = ["CNN", "MLP", "Progress", "train"]
+__all__ = ["CNN", "MLP", "train"]
 
 
 class CNN(nn.Module):
@@ -44,18 +44,11 @@ class MLP(nn.Module):
         return self.layers(x)
 
 
-class Progress:
-    """How far a run came, for the sentence that ends an interrupted one."""
-
-    saved = ""
-    where = "before the first step"
-
-
 def train(options, progress: Progress) -> float:
     """Train, keep the best weights, test them; the test accuracy."""
     torch.manual_seed(options.seed)
     train_set, valid_set, test_set, source = load_data(options.data, options.seed)
-    print(f"Data: {source}.")
+    print(f"Data: {source}.", flush=True)
     train_loader = DataLoader(train_set, batch_size=options.batch_size, shuffle=True)
     valid_loader = DataLoader(valid_set, batch_size=1000)
     test_loader = DataLoader(test_set, batch_size=1000)
@@ -74,7 +67,7 @@ def train(options, progress: Progress) -> float:
                            progress, times)
         accuracy, valid_loss = evaluate(model, valid_loader)
         print(f"epoch {epoch}: training loss {loss:.4f}, validation loss {valid_loss:.4f}, "
-              f"validation accuracy {accuracy:.4f}")
+              f"validation accuracy {accuracy:.4f}", flush=True)
         logs.scalars(epoch, {"loss/train": loss, "loss/validation": valid_loss,
                              "accuracy/validation": accuracy})
         if accuracy > best:
@@ -86,22 +79,26 @@ def train(options, progress: Progress) -> float:
     progress.where = "in the test"
     model.load_state_dict(torch.load(weights, weights_only=True))
     accuracy, _ = evaluate(model, test_loader)
-    print(f"test accuracy {accuracy:.4f} after {options.epochs} epochs in {seconds:.1f} s")
+    passes = "1 epoch" if options.epochs == 1 else f"{options.epochs} epochs"
+    print(f"test accuracy {accuracy:.4f} after {passes} in {seconds:.1f} s", flush=True)
     logs.scalars(options.epochs, {"accuracy/test": accuracy})
     sheet = contact_sheet(model, test_set, os.path.join(options.out, "predictions.png"), logs)
     logs.close()
     print(f"wrote {weights}{', ' + sheet if sheet else ''}"
           f"{f', TensorBoard logs in {logs.folder}' if logs.active else ''}")
-    print_compiled(statistics.median(times) if times else 0.0)
+    print_compiled(times)
     return accuracy
 
 
 def train_epoch(model, loader, optimizer, scheduler, epoch, epochs, progress, times) -> float:
-    """One pass over the training images; the mean loss."""
+    """One pass over the training images; the mean loss.
+
+    Appends to `times` the seconds of each step, and how many of them programs ran.
+    """
     model.train()
     total, count = 0.0, 0
     with Bar(f"epoch {epoch}/{epochs}", len(loader)) as bar:
-        before = time.perf_counter()
+        before, ran_before = time.perf_counter(), seconds_in_programs()
         for step, (images, labels) in enumerate(loader, 1):
             progress.where = f"in epoch {epoch}, step {step} of {len(loader)}"
             loss = F.cross_entropy(model(images), labels)
@@ -111,9 +108,9 @@ def train_epoch(model, loader, optimizer, scheduler, epoch, epochs, progress, ti
             scheduler.step()
             total += loss.item() * len(labels)
             count += len(labels)
-            now = time.perf_counter()
-            times.append(now - before)
-            before = now
+            now, ran = time.perf_counter(), seconds_in_programs()
+            times.append((now - before, ran - ran_before))
+            before, ran_before = now, ran
             bar.update(total / count)
     return total / count
 

@@ -2,7 +2,10 @@
 
 import errno
 import glob
+import gzip
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from flambeau.demo import train as demo_train
 from flambeau.vision.datasets import FashionMNIST
 
 pytest.importorskip("PIL")
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def write_idx(path, array):
@@ -112,6 +116,107 @@ def test_without_the_data_set_and_the_network_the_embedded_subset_is_used(tmp_pa
     assert source.startswith("the embedded subset of 12,000 images")
     assert not (tmp_path / "none").exists()
     assert np.bincount(test.tensors[1].numpy()).tolist() == [200] * 10
+
+
+def packed(folder, target):
+    """The data set's files, packed as a package has them, in a folder of their own."""
+    target.mkdir()
+    for path in (folder / "data" / "FashionMNIST" / "raw").iterdir():
+        (target / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+    return target
+
+
+def test_packed_files_are_read_where_they_are(folder, monkeypatch):
+    monkeypatch.setattr(FashionMNIST, "installed_folders", ())
+    place = packed(folder, folder / "packed")
+    before = sorted(os.listdir(place))
+    training, _, test, source = demo_data.load_data(str(place), seed=0)
+    assert (len(training), len(test)) == (270, 60)
+    assert source == f"360 images of Fashion-MNIST, already in {place}"
+    assert sorted(os.listdir(place)) == before
+
+    monkeypatch.setattr(FashionMNIST, "installed_folders", (str(place),))
+    *_, source = demo_data.load_data(str(folder / "none"), seed=0)
+    assert source == f"360 images of Fashion-MNIST, installed in {place}"
+    assert not (folder / "none").exists()
+
+
+def test_a_broken_package_does_not_stand_in_the_way(folder, monkeypatch):
+    place = packed(folder, folder / "packed")
+    broken = place / "train-images-idx3-ubyte.gz"
+    broken.write_bytes(broken.read_bytes()[:2000])
+    monkeypatch.setattr(FashionMNIST, "installed_folders", (str(place),))
+    monkeypatch.setattr(FashionMNIST, "mirrors", ["http://127.0.0.1:9/"])
+    *_, source = demo_data.load_data(str(folder / "none"), seed=0)
+    assert source.startswith("the embedded subset") and f"broken in {place}" in source
+
+
+def cut(raw):
+    path = raw / "train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def replace_the_head(raw):
+    path = raw / "t10k-labels-idx1-ubyte"
+    path.write_bytes(b"page" + path.read_bytes()[4:])
+
+
+def add_a_class(raw):
+    path = raw / "train-labels-idx1-ubyte"
+    path.write_bytes(path.read_bytes()[:-1] + b"\xc8")
+
+
+def lose_labels(raw):
+    write_idx(raw / "train-labels-idx1-ubyte", np.zeros(299, np.uint8))
+
+
+def shrink(raw):
+    write_idx(raw / "t10k-images-idx3-ubyte", np.zeros((60, 20, 28), np.uint8))
+
+
+@pytest.mark.parametrize("harm, text", [
+    (cut, "is cut short"), (replace_the_head, "is not an IDX file"),
+    (add_a_class, "a label is 200: there are 10 classes"),
+    (lose_labels, "300 images have 299 labels"),
+    (shrink, "images are of (20, 28) pixels, not of (28, 28)")], ids=lambda x: getattr(
+        x, "__name__", ""))
+def test_broken_files_end_with_a_sentence(folder, capsys, harm, text):
+    harm(folder / "data" / "FashionMNIST" / "raw")
+    assert run(folder) == 1
+    told = capsys.readouterr().err
+    assert "Cannot use the data set: " in told and text in told
+
+
+@pytest.mark.parametrize("name", ["cnn_best.pth", "predictions.png"])
+def test_a_folder_in_a_files_place(folder, capsys, name):
+    (folder / "out" / name).mkdir(parents=True)
+    assert run(folder) == 1
+    told = capsys.readouterr().err
+    assert f"{name}: a folder of that name is in the way" in told
+
+
+def test_the_last_line_is_about_training_even_where_it_takes_few_steps(folder, capsys):
+    assert run(folder, "--batch-size", "270", "--epochs", "4") == 0
+    words = capsys.readouterr().out.splitlines()[-1].split()
+    whole, inside = float(words[3]), float(words[-2])
+    assert 0 < inside <= whole
+
+
+def test_output_that_nobody_reads_any_more_ends_quietly(folder):
+    command = f"{sys.executable} -m flambeau demo --data data --out out --epochs 1 | head -n 0"
+    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": ROOT})
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("option, value", [
+    ("--epochs", "0"), ("--epochs", "1.5"), ("--epochs", str(10 ** 20)), ("--batch-size", "-1"),
+    ("--batch-size", str(10 ** 20)), ("--seed", str(2 ** 64)), ("--seed", "x"), ("--out", ""),
+    ("--data", ""), ("--model", "rnn")])
+def test_values_that_no_option_takes(option, value, capsys):
+    with pytest.raises(SystemExit) as end:
+        demo.main([option, value])
+    assert end.value.code == 2 and f"argument {option}: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("rate", ["0", "-1", "inf", "nan", "fast"])

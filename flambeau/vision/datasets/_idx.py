@@ -31,7 +31,8 @@ def read_idx(path: str | os.PathLike) -> np.ndarray:
 def _read(file: io.BufferedIOBase, size: int, path: str | os.PathLike) -> np.ndarray:
     head = file.read(4)
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _IDX_DTYPES:
-        raise ValueError(f"{path} is not an IDX file: it begins with {head!r}")
+        raise ValueError(f"{path} is not an IDX file: it begins with {head!r}. Delete it and "
+                         "download it again.")
     rank = head[3]
     sizes = file.read(4 * rank)
     shape = np.frombuffer(sizes, ">u4", len(sizes) // 4).tolist()

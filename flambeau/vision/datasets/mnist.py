@@ -7,6 +7,7 @@ import os
 import shutil
 import string
 import warnings
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -188,7 +189,7 @@ class MNIST(ArrayImages, VisionDataset):
                 download_and_extract_archive(
                     urls, download_root=self.raw_folder, filename=filename, md5=md5
                 )
-            except (EOFError, gzip.BadGzipFile) as error:
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise DownloadError(f"Error downloading {filename}:\n{error}") from error
 
     def _unpack_installed(self, filename: str) -> bool:
@@ -198,7 +199,10 @@ class MNIST(ArrayImages, VisionDataset):
         for folder in self.installed_folders:
             source = os.path.join(folder, filename)
             if os.path.isfile(source):
-                _decompress(source, target)
+                try:
+                    _decompress(source, target)
+                except (EOFError, gzip.BadGzipFile, zlib.error):     # a broken file: download it
+                    continue
                 if calculate_md5(target) == self.raw_md5s[name]:
                     return True
                 os.remove(target)
