@@ -1,4 +1,4 @@
-"""Memory that NumPy code sees, and gradients: looking at a result does not cut it from its graph."""
+"""Memory that NumPy code sees, and gradients: a look at a result keeps its graph."""
 
 import numpy as np
 import pytest
