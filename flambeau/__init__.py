@@ -10,6 +10,10 @@ from __future__ import annotations
 
 import importlib
 import math as _math
+import sys as _sys
+
+if _sys.argv[:1] == ["-m"]:  # Python is on its way to run a module, perhaps this one
+    from . import _starting as _starting  # before all that a file of the user's could stand for
 
 from . import dtypes as _dtypes
 from .dtypes import (Size, device, dtype, finfo, iinfo, layout, memory_format, promote_types)

@@ -10,6 +10,7 @@ _USAGE = """\
 usage: flambeau SCRIPT [argument ...]      run a PyTorch program; torch means Flambeau
        flambeau -m MODULE [argument ...]   the same for a module
        flambeau -c CODE [argument ...]     the same for program text
+       flambeau - [argument ...]           the same for program text from the standard input
        flambeau --explain[=FILE] SCRIPT    and say where time and memory went (FILE.html: a page)
        flambeau demo [option ...]          train a network on Fashion-MNIST (demo --help)
        flambeau info                       version, processor, threads, cache
@@ -48,6 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"flambeau: argument expected for {first}\n{_USAGE}", file=sys.stderr)
             return 2
         return run("module" if first == "-m" else "code", rest[0], rest[1:])
+    if first == "-":
+        return run("stdin", first, rest)
     if first.startswith("-"):
         print(f"flambeau: unknown option {first}\n{_USAGE}", file=sys.stderr)
         return 2
