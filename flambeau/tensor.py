@@ -27,7 +27,7 @@ __all__ = ["DECLARED", "Tensor", "aval_of", "flush", "from_array", "from_value",
 _CPU = device("cpu")
 
 
-SETTLED_BYTES = 1 << 20      # larger memory of NumPy's is not copied and compared: see `_settle`
+SETTLED_BYTES = 1 << 18      # larger memory of NumPy's is not copied and compared: see `_settle`
 
 
 class Storage:

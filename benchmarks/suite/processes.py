@@ -93,7 +93,9 @@ class Session:
         threads = str(self.options.threads)
         found = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": threads,
                  "OPENBLAS_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, **more}
-        found.pop("PYTHONDONTWRITEBYTECODE", None)
+        # OpenBLAS chooses the kernels for this processor itself: NumPy's products at their fastest
+        for name in ("PYTHONDONTWRITEBYTECODE", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+            found.pop(name, None)
         return found
 
     def run(self, library, script, *arguments, **environment):

@@ -117,6 +117,7 @@ def define_pack_rows(module, element, rows):
     """Defines `pack_rows(to, from, row_stride, k_stride, k, count)` and returns its name.
 
     to[k, r] = from[r * row_stride + k * k_stride] for r below `rows`; `count` of them exist.
+    Those beyond are zero or repeat the last one.
     """
     name = f"pack_rows_{rows}"
     return module.define_once(name, lambda m: _pack_rows(m, name, element, rows))
@@ -126,8 +127,26 @@ def _pack_rows(module, name, element, rows):
     f = module.function(name, VOID, [PTR, PTR, I64, I64, I64, I64],
                         attributes="nounwind noinline", linkage="internal")
     to, source, row_stride, k_stride, k_count, count = f.parameters
-    starts = [f.at(source, f.min_int(count - 1, r) * row_stride, element) for r in range(rows)]
+    with f.if_(f.eq(row_stride, 1)) as branch:
+        _copy_rows(f, element, rows)
+    with branch.otherwise():
+        starts = [f.at(source, f.min_int(count - 1, r) * row_stride, element)
+                  for r in range(rows)]
+        with f.loop(0, k_count) as loop:
+            offset = loop.index * k_stride
+            for r, start in enumerate(starts):
+                f.store(f.load(element, start, offset), to, loop.index * rows + r)
+
+
+def _copy_rows(f, element, rows):
+    """Rows next to each other, as in the gradient of a weight, are copied as vectors."""
+    to, source, _, k_stride, k_count, count = f.parameters
+    lanes = min(_cpu.vector_width() * 4 // element.size, 1 << (rows - 1).bit_length())
+    type = vector(element, lanes)
+    pieces = [(first, f.tail_mask(count - first, lanes), f.tail_mask(f.i64(rows - first), lanes))
+              for first in range(0, rows, lanes)]
     with f.loop(0, k_count) as loop:
-        offset = loop.index * k_stride
-        for r, start in enumerate(starts):
-            f.store(f.load(element, start, offset), to, loop.index * rows + r)
+        start = f.at(source, loop.index * k_stride, element)
+        target = f.at(to, loop.index * rows, element)
+        for first, existing, wanted in pieces:
+            f.store_masked(f.load_masked(type, start, existing, first), target, wanted, first)
