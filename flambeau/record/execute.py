@@ -23,6 +23,7 @@ from ..runtime._blas import OneThread
 from ..runtime._interrupts import held as interrupts
 from ..runtime._pool import clock_ns, last_run_was_complete
 from ..runtime.buffer import Buffer
+from .same_memory import places_of_memory
 from .trace import NUMBER_TYPES, Step, Trace
 from .values import Value, aval_of
 
@@ -158,7 +159,7 @@ FREED = Execution(None, {})        # where values belong whose graph was consume
 class Program:
     """A step of the trie and the slots that must get memory when it is reached.
 
-    alive: those slots; donated: the numbers of the inputs whose memory outputs may take (`copied`
+    alive: those slots; places: for each, its memory's place in `outputs`; donated: the numbers of the inputs whose memory outputs may take (`copied`
     in a run: those of them that may have to keep their numbers this time); roots: slots that a
     running backward pass still needs.
     """
@@ -176,6 +177,7 @@ class Program:
         self.reason = _reason(*self.difference)
         self.inputs = [self.nodes[s] for s in trace.leaves]
         wanted = [self.nodes[s] for s in alive]
+        places = places_of_memory(step, self.nodes, alive)
         history_roots = [self.nodes[s] for s in sorted(set(alive) | roots)
                          if self.nodes[s].requires_grad and self.nodes[s] not in step.freed
                          and not is_terminal(self.nodes[s])]
@@ -190,7 +192,10 @@ class Program:
         # what backward will read must not be overwritten, though nobody else holds it
         self.donated = frozenset(i for i in donated if self.inputs[i] not in set(leaves))
         self.gradient_leaves = [n for n in self.inputs if n.requires_grad]
-        self.outputs = wanted + self.saved
+        computed = sorted(set(places))                # of `alive`; the others lie there as well
+        self.outputs = [wanted[place] for place in computed] + self.saved
+        self.places = [computed.index(place) for place in places]
+        self.sharing = [s for s, place in zip(alive, places) if places.count(place) > 1]
         self.plan: Any = None
         self.executable: Any = None
         self.scalars: list[Node] = []
@@ -388,11 +393,14 @@ def execute(trace: Trace) -> None:
     finally:
         interrupts.active = False
         program.seconds += time.perf_counter() - begin
-    for slot, memory in zip(program.alive, results):
+    for slot, place in zip(program.alive, program.places):
+        memory = results[place]
         if memory.__class__ is Buffer:                # mostly: without a call
             values[slot]._buffer = memory
         else:
             values[slot].set_memory(memory)
+    for slot in program.sharing:
+        values[slot].shared = True
     if program.has_history or trace.roots:
         _keep_history(trace, program, results)
     elif program.has_freed:
@@ -448,8 +456,11 @@ def _keep_history(trace: Trace, program: Program, results: list[Any]) -> None:
     for node, memory in zip(program.outputs, results):
         known[node] = value = Value(aval_of(node.shape, node.dtype))
         value.set_memory(memory)
-    for slot in program.alive:                        # two values on one memory: no cycle
-        kept = known[nodes[slot]]
+    for slot, place in zip(program.alive, program.places):     # two values on one memory: no cycle
+        kept = known.get(nodes[slot])
+        if kept is None:                              # a view of another result
+            kept = known[nodes[slot]] = Value(values[slot].aval)
+            kept.set_memory(results[place])
         kept.shared = values[slot].shared = True
         values[slot].twin = weakref.ref(kept)
     execution = Execution(program, known)

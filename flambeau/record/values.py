@@ -91,7 +91,8 @@ class Value:
     def set_memory(self, memory) -> None:
         """Take the memory that a run made: an array of the interpreter's or a buffer."""
         if memory.__class__ is np.ndarray:
-            self._array = memory
+            self._array = memory if memory.shape == self.aval.shape else memory.reshape(
+                self.aval.shape)                   # a view of another result
         else:
             self._buffer = memory
 
