@@ -30,11 +30,11 @@ def _clamp(f, x, low, high):
 
 
 def _reduce(f, x):
-    """(r, n) with x = n log(2) + r, |r| <= log(2) / 2."""
+    """(r, n as integer lanes, n as floats) with x = n log(2) + r, |r| <= log(2) / 2."""
     k = constants(x)
     n, integer = round_to_int(f, x * LOG2_E)
     r = f.fma(n, -k.ln2_low, f.fma(n, -k.ln2_high, x))
-    return r, integer
+    return r, integer, n
 
 
 def _expm1_near_zero(f, r):
@@ -45,31 +45,33 @@ def _expm1_near_zero(f, r):
 def exp_shifted(f, x, shift=0):
     """exp(x) * 2^shift, without overflow before the product."""
     x = _clamp(f, x, *((-105.0, 90.0) if _is_single(x) else (-747.0, 711.0)))
-    r, n = _reduce(f, x)
-    return times_power_of_two(f, _expm1_near_zero(f, r) + 1.0, n + shift if shift else n)
+    r, n, whole = _reduce(f, x)
+    if shift:
+        n, whole = n + shift, whole + float(shift)
+    return times_power_of_two(f, _expm1_near_zero(f, r) + 1.0, n, whole)
 
 
 def exp(f, x):
     return exp_shifted(f, x)
 
 
-def _two_to(f, r, n):
+def _two_to(f, r, n, whole=None):
     q = polynomial(f, r, table.EXP2_32 if _is_single(r) else table.EXP2_64)
-    return times_power_of_two(f, f.fma(r, q, 1.0), n)
+    return times_power_of_two(f, f.fma(r, q, 1.0), n, whole)
 
 
 def exp2(f, x):
     x = _clamp(f, x, *((-152.0, 129.0) if _is_single(x) else (-1077.0, 1025.0)))
     n, integer = round_to_int(f, x)
-    return _two_to(f, x - n, integer)
+    return _two_to(f, x - n, integer, n)
 
 
 def expm1(f, x):
     tiny = 2.0 ** -25 if _is_single(x) else 2.0 ** -54
     clamped = _clamp(f, x, *((-20.0, 89.0) if _is_single(x) else (-40.0, 710.0)))
-    r, n = _reduce(f, clamped)
+    r, n, whole = _reduce(f, clamped)
     # half of everything, so that n = 128 (1024) does not overflow too early
-    half = times_power_of_two(f, f.constant(x.type, 1.0), n - 1)
+    half = times_power_of_two(f, f.constant(x.type, 1.0), n - 1, whole - 1.0)
     result = f.fma(half, _expm1_near_zero(f, r), half - 0.5) * 2.0
     return f.select(f.lt(f.abs(x), tiny), x, result)
 
@@ -145,12 +147,13 @@ def log10(f, x):
 
 
 def tanh(f, x):
-    a = f.abs(x)
-    t = expm1(f, a * -2.0)
-    # -t / (t + 2), above a half as 1 - 2 (t + 1) / (t + 2), where the quotient is the small part
-    far = f.gt(a, 0.55)
-    q = f.select(far, (t + 1.0) * 2.0, -t) / (t + 2.0)
-    return f.copysign(f.select(far, 1.0 - q, q), x)
+    # -t / (t + 2) with t = expm1(-2 |x|), which is -1 to the last place from 10 (20) on
+    y = f.fmin(f.constant(x.type, 10.0 if _is_single(x) else 20.0), f.abs(x)) * -2.0
+    n, integer = round_to_int(f, y * LOG2_E)
+    r = f.fma(n, -math.log(2), y)      # one part is enough: 2^n makes its error small
+    power = times_power_of_two(f, f.constant(x.type, 1.0), integer, n)
+    t = f.fma(power, _expm1_near_zero(f, r), power - 1.0)
+    return f.copysign(t / (t + 2.0), x)
 
 
 def sigmoid(f, x):

@@ -94,6 +94,11 @@ def has_fma():
     return bool(_enabled().get("fma")) if is_x86() else True
 
 
+def has_scaling():
+    """Whether one instruction multiplies 512 bits of floats by powers of two (AVX-512)."""
+    return is_x86() and vector_width() == 16
+
+
 @functools.cache
 def has_half_conversion():
     """Whether converting float16 is an instruction (F16C; always on ARM64)."""
