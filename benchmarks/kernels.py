@@ -1,11 +1,12 @@
-"""Where the time of the compared networks goes, by kind of kernel: the numbers of docs/performance.md.
+"""Where the time of the compared networks goes, by kind of kernel.
 
     python benchmarks/kernels.py                    # training step and inference of every network
     python benchmarks/kernels.py --only gpt lstm    # some
 
-Each network runs in a process of its own under `flambeau.explain`, with two threads. `GFLOP/s`
-counts Winograd's convolutions with the direct form's operations; `of limit` is the share of the
-time that the machine would need at its measured peak, of multiply-adds or of memory.
+The numbers of docs/performance.md. Each network runs in a process of its own under
+`flambeau.explain`, with two threads. `GFLOP/s` counts Winograd's convolutions with the direct
+form's operations; `of limit` is the share of the time that the machine would need at its measured
+peak, of multiply-adds or of memory.
 """
 
 import argparse

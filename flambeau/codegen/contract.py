@@ -158,12 +158,12 @@ def _choose_blocks(batch, m, n, k, rows, panel, size):
     most_rows, depth = _block_limits()
     depth = depth * 4 // size
     wanted = _wanted_items(batch, m, n, k)
+    m_block = min(_even(m, most_rows, rows), -(-m // rows) * rows)
     if _is_long(*map(usual, (batch, m, n, k)), size, depth):
         # weight gradients over many rows: each item reads its part of A and B once, in order
         k_splits = max(1, min(-(-wanted // batch), k // (2 * depth)))
-        return (min(_even(m, most_rows, rows), -(-m // rows) * rows), -(-n // panel) * panel, k_splits,
+        return (m_block, -(-n // panel) * panel, k_splits,
                 max(1, _even(-(-k // k_splits), depth, 1)))
-    m_block = min(_even(m, most_rows, rows), -(-m // rows) * rows)
     panels = -(-n // panel)
     items = batch * -(-m // m_block)
     groups = min(panels, max(1, -(-wanted // items), -(-n // 1024)))

@@ -159,9 +159,9 @@ FREED = Execution(None, {})        # where values belong whose graph was consume
 class Program:
     """A step of the trie and the slots that must get memory when it is reached.
 
-    alive: those slots; places: for each, its memory's place in `outputs`; donated: the numbers of the inputs whose memory outputs may take (`copied`
-    in a run: those of them that may have to keep their numbers this time); roots: slots that a
-    running backward pass still needs.
+    alive: those slots; places: for each, its memory's place in `outputs`; donated: the numbers of
+    the inputs whose memory outputs may take (`copied` in a run: those of them that may have to keep
+    their numbers this time); roots: slots that a running backward pass still needs.
     """
 
     def __init__(self, step: Step, trace: Trace, alive: list[int], donated: frozenset[int],
