@@ -27,7 +27,7 @@ from ._serialization.weights_only import (
     unsafe_names,
     user_globals,
 )
-from ._serialization.zip_format import ZipReader, new_file, write_zip
+from ._serialization.zip_format import LARGEST_PACKED_PICKLE, ZipReader, new_file, write_zip
 
 __all__ = [
     "add_safe_globals",
@@ -291,8 +291,8 @@ class _Loader:
                 loaded[key] = self.restore(storage, location)
             return loaded[key]
 
-        value, _ = self._unpickle(reader.read("data.pkl"), 0, persistent_load)
-        return value
+        pickled = reader.read("data.pkl", LARGEST_PACKED_PICKLE)
+        return self._unpickle(pickled, 0, persistent_load)[0]
 
     # The legacy format
 
@@ -492,4 +492,4 @@ def get_unsafe_globals_in_checkpoint(f: Any) -> list[str]:
     reader = ZipReader(io.BytesIO(f.read()), "the file")
     if "constants.pkl" in reader:
         raise ValueError("Expected input to be a checkpoint returned by torch.save but got a torchscript checkpoint")  # noqa: E501
-    return unsafe_names(Cursor(reader.read("data.pkl")))
+    return unsafe_names(Cursor(reader.read("data.pkl", LARGEST_PACKED_PICKLE)))

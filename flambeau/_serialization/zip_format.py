@@ -23,6 +23,11 @@ from .tensors import ALIGNMENT, aligned_bytes
 _MAX_EXPANSION = 1100
 #: Records below this are small whatever they claim.
 _SMALL = 1 << 24
+#: A compressed pickle that expands beyond this is no checkpoint's: PyTorch stores it as it is.
+LARGEST_PACKED_PICKLE = 1 << 26
+#: What zipfile raises for a directory that makes no sense, features of other archives included.
+_DAMAGES = (zipfile.BadZipFile, ValueError, IndexError, OverflowError, NotImplementedError,
+            struct.error)
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 _PAD_FIELD = b"FB"
 
@@ -85,7 +90,7 @@ class ZipReader:
         self.size = file.tell()
         try:
             self.archive = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, ValueError, OverflowError, struct.error) as error:
+        except _DAMAGES as error:
             raise RuntimeError(
                 "PytorchStreamReader failed reading zip archive: failed finding central "
                 f"directory: {described} has {self.size} bytes and no intact end ({error}); it "
@@ -125,6 +130,8 @@ class ZipReader:
         self.folder = folder
 
     def _check_sizes(self, info: zipfile.ZipInfo, name: str) -> None:
+        if not 0 <= info.header_offset <= self.size:
+            raise self._fail(f"the record {name!r} lies outside of the file")
         if info.compress_type == zipfile.ZIP_STORED:
             if info.file_size != info.compress_size:
                 raise self._fail(f"the record {name!r} has two different sizes")
