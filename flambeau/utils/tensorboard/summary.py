@@ -307,7 +307,8 @@ def pr_curve_raw(
     """Return the summary of a precision-recall curve that is already counted."""
     from tensorboard.plugins.pr_curve.plugin_data_pb2 import PrCurvePluginData
 
-    rows = np.stack([make_np(row) for row in (tp, fp, tn, fn, precision, recall)])
+    given = (tp, fp, tn, fn, precision, recall)
+    rows = np.stack([row if isinstance(row, (list, tuple)) else make_np(row) for row in given])
     thresholds = min(num_thresholds, MAX_THRESHOLDS)
     content = PrCurvePluginData(version=0, num_thresholds=thresholds).SerializeToString()
     return summary_of(

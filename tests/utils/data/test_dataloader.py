@@ -169,6 +169,22 @@ def test_failing_sample_is_named():
         list(DataLoader(Stops()))
 
 
+@pytest.mark.parametrize("samples, kind, words, name", [
+    ([torch.ones(2), None], TypeError, "expected Tensor as element 1 in argument 0, but got NoneTy",
+     "the data set's sample 1"),
+    ([(0, torch.ones(2)), (1, 3)], TypeError, "expected Tensor as element 1 in argument 0, but got",
+     "sample[1]); this is the data set's sample 1"),
+    ([None, None], TypeError, "default_collate: batch must contain", "samples [0, 1]"),
+    ([{"a": 1}, {"b": 2}], KeyError, "a", "samples [0, 1]"),
+    ([1.5, None], (TypeError, RuntimeError), "NoneType", "samples [0, 1]"),
+])
+def test_samples_that_do_not_collate_are_named(samples, kind, words, name):
+    with pytest.raises(kind) as caught:
+        list(DataLoader(samples, 2))
+    told = str(caught.value) + "".join(getattr(caught.value, "__notes__", ()))
+    assert words in told and name in told
+
+
 def test_tensor_dataset_gathers_what_samples_give():
     x, y = torch.randn(12, 3), torch.arange(12)
     data = TensorDataset(x, y)

@@ -15,7 +15,7 @@ import numpy as np
 import flambeau
 
 from ....tensor import from_array
-from .errors import CollateError
+from .errors import CollateError, CollateTypeError
 from .samples import Samples
 
 default_collate_err_msg_format = (
@@ -132,6 +132,11 @@ def _check_equal_lengths(batch: Sequence) -> None:
 def _check_equal_shapes(batch: Sequence) -> None:
     first = batch[0].shape
     for entry, item in enumerate(batch):
+        if not hasattr(item, "shape"):
+            raise CollateTypeError(
+                f"expected Tensor as element {entry} in argument 0, but got {type(item).__name__}",
+                (entry,),
+            )
         if item.shape != first:
             raise CollateError(
                 f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 "
@@ -184,7 +189,10 @@ def collate_numpy_scalar_fn(batch: Any, *, collate_fn_map: dict | None = None) -
 
 def collate_float_fn(batch: Any, *, collate_fn_map: dict | None = None) -> Any:
     """Collect Python floats into a 1-d tensor of float64."""
-    return from_array(np.array(batch, dtype=np.float64))
+    if all(type(item) is float for item in batch):
+        return from_array(np.array(batch, dtype=np.float64))
+    # NumPy would make numbers of None and of text
+    return flambeau.tensor(list(batch), dtype=flambeau.float64)
 
 
 def collate_int_fn(batch: Any, *, collate_fn_map: dict | None = None) -> Any:

@@ -26,6 +26,8 @@ class CollateError(RuntimeError):
     indices of the two samples are filled in while the exception travels up.
     """
 
+    advice = ". Pad or resize the samples to one shape, or pass a collate_fn of your own"
+
     def __init__(self, message: str, entries: tuple[int, ...] = ()) -> None:
         super().__init__(message)
         self.entries = entries
@@ -38,10 +40,18 @@ class CollateError(RuntimeError):
             text += f" (at sample{self.path})"
         if self.indices is not None and self.entries:
             named = " and ".join(str(self.indices[entry]) for entry in self.entries)
-            text += f"; these are the data set's samples {named}"
+            several = len(self.entries) > 1
+            text += f"; these are the data set's samples {named}" if several else (
+                f"; this is the data set's sample {named}")
         if self.entries:
-            text += ". Pad or resize the samples to one shape, or pass a collate_fn of your own"
+            text += self.advice
         return text
+
+
+class CollateTypeError(CollateError, TypeError):
+    """A sample of another type than the first one of its batch, such as a forgotten None."""
+
+    advice = ". Return the same types for every sample, or pass a collate_fn of your own"
 
 
 class _PlainMessage(str):

@@ -80,6 +80,11 @@ class _Fetcher:
             if self.auto_collation:
                 error.indices = list(indices)
             raise
+        except Exception as error:
+            plural = "s" if self.auto_collation else ""
+            shown = describe_indices(list(indices) if self.auto_collation else indices)
+            add_note(error, f"while collating the data set's sample{plural} {shown}")
+            raise
 
 
 class MapFetcher(_Fetcher):
