@@ -10,6 +10,8 @@ import math
 from .. import dtypes
 from ..graph.ir import Node, expand_to, full, full_like, iota, p
 from ..graph.primitives import decompose as d
+from ..graph.primitives import matrices as algebra
+from ..graph.primitives import solving
 from .build import attached, broadcast_shapes, cast
 from .declare import operation
 from .reduce import results
@@ -51,7 +53,7 @@ def batched(*matrices: Node) -> list[Node]:
 def cholesky(input: Tensor, *, upper: bool = False):
     """The triangular factor L of a Hermitian positive-definite A = L L^H."""
     out = d.cholesky(check_matrix(input, "linalg.cholesky", True))
-    return d.adjoint(out) if upper else out
+    return algebra.adjoint(out) if upper else out
 
 
 _CholeskyEx = results("linalg_cholesky_ex", "L info")
@@ -75,7 +77,7 @@ def _info(a: Node) -> Node:
 def cholesky_ex(input: Tensor, *, upper: bool = False, check_errors: bool = False):
     """cholesky with a status of zeros (a matrix without factor raises)."""
     out = d.cholesky(check_matrix(input, "linalg.cholesky_ex", True))
-    return _CholeskyEx((d.adjoint(out) if upper else out, _info(input)))
+    return _CholeskyEx((algebra.adjoint(out) if upper else out, _info(input)))
 
 
 @_linalg("qr")
@@ -102,7 +104,7 @@ def svdvals(A: Tensor, *, driver: str = None):
 
 def _hermitian(a: Node, uplo: str) -> Node:
     """The matrix that the given triangle describes; gradients reach both triangles evenly."""
-    return d.adjoint(a) if uplo.upper() == "U" else a
+    return algebra.adjoint(a) if uplo.upper() == "U" else a
 
 
 def _check_triangle(uplo: str) -> None:
@@ -142,19 +144,19 @@ def eigvals(A: Tensor):
 @_linalg()
 def det(A: Tensor):
     """The determinant."""
-    return d.determinant(check_matrix(A, "linalg.det", True))
+    return solving.determinant(check_matrix(A, "linalg.det", True))
 
 
 @_linalg()
 def slogdet(A: Tensor):
     """The sign and the logarithm of the absolute value of the determinant."""
-    return _Slogdet(d.sign_and_log_determinant(check_matrix(A, "linalg.slogdet", True)))
+    return _Slogdet(solving.sign_and_log_determinant(check_matrix(A, "linalg.slogdet", True)))
 
 
 @_linalg("_logdet")
 def logdet(A: Tensor):
     """The logarithm of the determinant; NaN where that is negative."""
-    sign, log = d.sign_and_log_determinant(check_matrix(A, "logdet", True))
+    sign, log = solving.sign_and_log_determinant(check_matrix(A, "logdet", True))
     if A.dtype.is_complex:
         return p.add(p.log(sign), p.cast(log, dtype=A.dtype))
     return p.where(p.lt(sign, full_like(sign, 0)), full_like(log, math.nan), log)
@@ -163,13 +165,13 @@ def logdet(A: Tensor):
 @_linalg(out=True)
 def inv(A: Tensor):
     """The inverse."""
-    return d.inverse(check_matrix(A, "linalg.inv", True))
+    return solving.inverse(check_matrix(A, "linalg.inv", True))
 
 
 @_linalg()
 def inv_ex(A: Tensor, *, check_errors: bool = False):
     """The inverse with a status of zeros (a singular matrix raises)."""
-    return _InvEx((d.inverse(check_matrix(A, "linalg.inv_ex", True)), _info(A)))
+    return _InvEx((solving.inverse(check_matrix(A, "linalg.inv_ex", True)), _info(A)))
 
 
 @_linalg("_pinv")
@@ -178,7 +180,7 @@ def pinv_op(A: Tensor, rtol: float = None, hermitian: bool = False):
     check_matrix(A, "linalg.pinv", hermitian)
     if rtol is None:
         rtol = dtypes.finfo(A.dtype.to_real()).eps * max(A.shape[-2:])
-    return d.pseudo_inverse(A, rtol, hermitian)
+    return solving.pseudo_inverse(A, rtol, hermitian)
 
 
 @_linalg(out=True)
@@ -189,7 +191,7 @@ def matrix_exp(A: Tensor):
 
 def identity(a: Node) -> Node:
     """Identity matrices like `a`."""
-    return d.band(full_like(a, 1), "diagonal")
+    return algebra.band(full_like(a, 1), "diagonal")
 
 
 @_linalg(out=True)
@@ -200,14 +202,14 @@ def matrix_power(A: Tensor, n: int):
     if n == 0:
         return attached(identity(A), A)
     if n < 0:
-        A, n = d.inverse(check_matrix(A, "linalg.matrix_power", True)), -n
+        A, n = solving.inverse(check_matrix(A, "linalg.matrix_power", True)), -n
     out, square = None, A
     while n:
         if n & 1:
-            out = square if out is None else d.matmul(out, square)
+            out = square if out is None else algebra.matmul(out, square)
         n >>= 1
         if n:
-            square = d.matmul(square, square)
+            square = algebra.matmul(square, square)
     return out
 
 
@@ -232,15 +234,15 @@ def solve_node(a: Node, b: Node, left: bool, name: str = "linalg.solve") -> Node
     if vector:
         b = p.reshape(b, shape=b.shape + (1,))
     if not left:
-        a, b = d.transposed(a), d.transposed(b)
+        a, b = algebra.transposed(a), algebra.transposed(b)
     if a.shape[-1] != b.shape[-2]:
         raise RuntimeError(f"{name}: Incompatible shapes of A and B for the equation "
                            f"{'AX = B' if left else 'XA = B'} ({a.shape[-2]}x{a.shape[-1]} and "
                            f"{b.shape[-2]}x{b.shape[-1]})")
-    out = d.solve(*batched(a, b))
+    out = solving.solve(*batched(a, b))
     if vector:
         return p.reshape(out, shape=out.shape[:-1])
-    return out if left else d.transposed(out)
+    return out if left else algebra.transposed(out)
 
 
 @_linalg("solve", out=True)
@@ -257,19 +259,19 @@ def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = Fa
 
 def triangular(a: Node, upper: bool, unit: bool) -> Node:
     """`a` with the other triangle cleared and, if unit, ones on the diagonal."""
-    out = d.band(a, "upper" if upper else "lower")
+    out = algebra.band(a, "upper" if upper else "lower")
     if not unit:
         return out
-    return p.add(d.band(out, "upper" if upper else "lower", 1 if upper else -1), identity(a))
+    return p.add(algebra.band(out, "upper" if upper else "lower", 1 if upper else -1), identity(a))
 
 
 def solve_triangular_node(a: Node, b: Node, upper: bool, left: bool, unit: bool) -> Node:
     check_matrix(a, "linalg.solve_triangular", True)
     a = triangular(a, upper, unit)
     if not left:
-        a, b = d.transposed(a), d.transposed(b)
-    out = d.solve(*batched(a, b))
-    return out if left else d.transposed(out)
+        a, b = algebra.transposed(a), algebra.transposed(b)
+    out = solving.solve(*batched(a, b))
+    return out if left else algebra.transposed(out)
 
 
 @_linalg(out=True)
@@ -283,22 +285,22 @@ def _lower(a: Node, name: str) -> Node:
     """The lower triangle of `a`; its gradient is not cleared above, as in PyTorch."""
     held = p.detach(check_matrix(a, name, True))
     held.requires_grad = False
-    return p.add(a, p.sub(d.band(held, "lower"), held))
+    return p.add(a, p.sub(algebra.band(held, "lower"), held))
 
 
 @operation("cholesky_solve", out=True)
 def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False):
     """X of A X = input, given A's Cholesky factor."""
-    factor = _lower(d.adjoint(L) if upper else L, "cholesky_solve")
+    factor = _lower(algebra.adjoint(L) if upper else L, "cholesky_solve")
     factor, b = batched(factor, input)
-    return d.solve(d.adjoint(factor), d.solve(factor, b))
+    return solving.solve(algebra.adjoint(factor), solving.solve(factor, b))
 
 
 @operation("cholesky_inverse", out=True)
 def cholesky_inverse(L: Tensor, upper: bool = False):
     """The inverse of A, given its Cholesky factor."""
-    inverted = d.inverse(_lower(d.adjoint(L) if upper else L, "cholesky_inverse"))
-    return d.matmul(d.adjoint(inverted), inverted)
+    inverted = solving.inverse(_lower(algebra.adjoint(L) if upper else L, "cholesky_inverse"))
+    return algebra.matmul(algebra.adjoint(inverted), inverted)
 
 
 _Triangular = results("triangular_solve", "solution cloned_coefficient")
@@ -309,8 +311,8 @@ def triangular_solve(b: Tensor, A: Tensor, upper: bool = True, transpose: bool =
                      unitriangular: bool = False):
     """(X of A X = b, a copy of A), A triangular."""
     a = triangular(check_matrix(A, "triangular_solve", True), upper, unitriangular)
-    a, b = batched(d.transposed(a) if transpose else a, b)
-    return _Triangular((d.solve(a, b), p.reshape(A, shape=A.shape)))
+    a, b = batched(algebra.transposed(a) if transpose else a, b)
+    return _Triangular((solving.solve(a, b), p.reshape(A, shape=A.shape)))
 
 
 @_linalg("_lstsq")
@@ -319,7 +321,7 @@ def lstsq(A: Tensor, B: Tensor):
     check_matrix(A, "linalg.lstsq")
     vector = _is_vector(A, B)
     b = p.reshape(B, shape=B.shape + (1,)) if vector else B
-    out = d.least_squares(*batched(A, b))
+    out = solving.least_squares(*batched(A, b))
     return p.reshape(out, shape=out.shape[:-1]) if vector else out
 
 
@@ -353,7 +355,7 @@ def packed(lower: Node, upper: Node, shape) -> Node:
         high[-2], high[-1] = m - x.shape[-2], n - x.shape[-1]
         return p.pad(x, low=wide[0], high=tuple(high), interior=wide[0], value=0)
 
-    return p.add(d.band(grown(lower), "lower", -1), grown(upper))
+    return p.add(algebra.band(grown(lower), "lower", -1), grown(upper))
 
 
 def _factor(a: Node, name: str, pivot: bool):
@@ -385,9 +387,9 @@ def row_order(pivots: Node, m: int) -> Node:
 def unpacked(LU: Node):
     m, n = LU.shape[-2:]
     k = min(m, n)
-    lower = d.band(d._columns(LU, 0, k), "lower", -1)
-    lower = p.add(lower, d.band(full_like(lower, 1), "diagonal"))
-    return lower, d.band(d._rows(LU, 0, k), "upper")
+    lower = algebra.band(algebra.columns(LU, 0, k), "lower", -1)
+    lower = p.add(lower, algebra.band(full_like(lower, 1), "diagonal"))
+    return lower, algebra.band(algebra.rows(LU, 0, k), "upper")
 
 
 _LUUnpack = results("lu_unpack", "P L U")
@@ -412,12 +414,13 @@ def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, left: bool = True, adjoint: 
     order, lower, upper, b = batched(order, lower, upper, B)
     if not left:
         # X op(A) = B is op(A)^H X^H = B^H
-        b, adjoint = d.adjoint(b), not adjoint
+        b, adjoint = algebra.adjoint(b), not adjoint
     if adjoint:
-        out = d.matmul(order, d.solve(d.adjoint(lower), d.solve(d.adjoint(upper), b)))
+        inner = solving.solve(algebra.adjoint(upper), b)
+        out = algebra.matmul(order, solving.solve(algebra.adjoint(lower), inner))
     else:
-        out = d.solve(upper, d.solve(lower, d.matmul(d.adjoint(order), b)))
-    return out if left else d.adjoint(out)
+        out = solving.solve(upper, solving.solve(lower, algebra.matmul(algebra.adjoint(order), b)))
+    return out if left else algebra.adjoint(out)
 
 
 # ---- Householder reflections --------------------------------------------------------------------
@@ -436,7 +439,7 @@ def _reflections(vectors: Node, tau: Node, start: Node, order, adjoint: bool) ->
     """start multiplied from the left by the reflections I - tau v v^H in `order`."""
     out = start
     for i in order:
-        v = d._columns(vectors, i, i + 1)
+        v = algebra.columns(vectors, i, i + 1)
         gap = p.sub(iota(v.shape, v.ndim - 2), full(v.shape, i, dtypes.int64))
         v = p.where(p.gt(gap, full_like(gap, 0)), v, full_like(v, 0))
         v = p.where(p.eq(gap, full_like(gap, 0)), full_like(v, 1), v)
@@ -444,7 +447,7 @@ def _reflections(vectors: Node, tau: Node, start: Node, order, adjoint: bool) ->
                          stops=tau.shape[:-1] + (i + 1,), steps=(1,) * tau.ndim)
         if adjoint and factor.dtype.is_complex:
             factor = p.conj(factor)
-        change = d.matmul(v, d.matmul(d.adjoint(v), out))
+        change = algebra.matmul(v, algebra.matmul(algebra.adjoint(v), out))
         wide = expand_to(p.reshape(factor, shape=factor.shape + (1,)), change.shape)
         out = p.sub(out, p.mul(wide, change))
     return out
@@ -467,4 +470,4 @@ def ormqr(input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpos
         return _reflections(input, tau, other, order, transpose)
     # (other Q)^H = Q^H other^H
     order = range(k - 1, -1, -1) if transpose else range(k)
-    return d.adjoint(_reflections(input, tau, d.adjoint(other), order, not transpose))
+    return algebra.adjoint(_reflections(input, tau, algebra.adjoint(other), order, not transpose))

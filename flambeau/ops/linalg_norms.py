@@ -8,6 +8,8 @@ from typing import Any
 from .. import dtypes
 from ..graph.ir import Node, full_like, p
 from ..graph.primitives import decompose as d
+from ..graph.primitives import matrices as algebra
+from ..graph.primitives import solving
 from .assemble import cross_node
 from .build import (
     broadcast_shapes,
@@ -112,7 +114,7 @@ def condition(A: Tensor, order: object = None):
         return p.div(low, high) if order == -2 else p.div(high, low)
     check_matrix(A, "linalg.cond", True)
     return p.mul(matrix_norm_node(A, order, (-2, -1), False),
-                 matrix_norm_node(d.inverse(A), order, (-2, -1), False))
+                 matrix_norm_node(solving.inverse(A), order, (-2, -1), False))
 
 
 @_linalg("_rank")
@@ -207,7 +209,7 @@ def _product(nodes, splits, i, j):
     if i == j:
         return nodes[i]
     k = splits[i, j]
-    return d.matmul(_product(nodes, splits, i, k), _product(nodes, splits, k + 1, j))
+    return algebra.matmul(_product(nodes, splits, i, k), _product(nodes, splits, k + 1, j))
 
 
 # ---- tensor equations ---------------------------------------------------------------------------
@@ -230,7 +232,7 @@ def tensorinv(A: Tensor, ind: int = 2):
         raise RuntimeError("Expected self to satisfy the requirement prod(self.shape[ind:]) == "
                            f"prod(self.shape[:ind]), but got {_size(back)} != {_size(front)}")
     flat = p.reshape(A, shape=(_size(front), _size(back)))
-    return p.reshape(d.inverse(flat), shape=back + front)
+    return p.reshape(solving.inverse(flat), shape=back + front)
 
 
 @_linalg(out=True)
@@ -245,7 +247,7 @@ def tensorsolve(A: Tensor, B: Tensor, dims: tuple = None):
                            f"== prod(self.shape[:other.ndim]), but got {_size(shape)} != "
                            f"{_size(A.shape[:B.ndim])}")
     flat = p.reshape(A, shape=(B.numel, _size(shape)))
-    out = d.solve(flat, p.reshape(B, shape=(B.numel, 1)))
+    out = solving.solve(flat, p.reshape(B, shape=(B.numel, 1)))
     return p.reshape(out, shape=shape)
 
 

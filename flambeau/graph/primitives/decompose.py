@@ -1,8 +1,8 @@
-"""Decompositions of matrices and what is solved with them: NumPy's LAPACK, gradients in the graph.
+"""Decompositions of matrices and their exponential: NumPy's LAPACK, gradients in the graph.
 
 Matrices are the last two dimensions; the leading ones are a batch. The gradient rules follow
-Giles, "Collected matrix derivative results for forward and reverse mode", 2008, and, for rank
-deficiency and rectangles, Golub and Pereyra 1973 and Townsend's note on the SVD, 2016.
+Giles, "Collected matrix derivative results for forward and reverse mode", 2008, and Townsend's note
+on the SVD, 2016.
 """
 
 from __future__ import annotations
@@ -10,252 +10,25 @@ from __future__ import annotations
 import numpy as np
 
 from ... import dtypes
-from ..ir import Node, constant, expand_to, full_like, iota, p
+from ..ir import Node, expand_to, full_like, iota, p
 from .external import call, external, results_of
+from .matrices import (
+    adjoint,
+    band,
+    chain,
+    column_scaled,
+    columns,
+    diagonal_matrix,
+    matmul,
+    row_scaled,
+    rows,
+    scaled,
+)
+from .solving import error, solve
 
 __all__ = [
-    "adjoint", "band", "cholesky", "determinant", "diagonal_matrix", "eig", "eigh", "inverse",
-    "least_squares", "lower_upper", "matmul", "matrix_exponential", "pseudo_inverse", "qr",
-    "raw_qr", "sign_and_log_determinant", "solve", "svd", "transposed",
+    "cholesky", "eig", "eigh", "lower_upper", "matrix_exponential", "qr", "raw_qr", "svd",
 ]
-
-
-# ---- small algebra over nodes ------------------------------------------------------------------
-
-
-def transposed(a: Node) -> Node:
-    """The last two dimensions exchanged."""
-    dims = tuple(range(a.ndim - 2)) + (a.ndim - 1, a.ndim - 2)
-    return p.permute(a, dims=dims)
-
-
-def adjoint(a: Node) -> Node:
-    """The conjugate transpose."""
-    return p.conj(transposed(a)) if a.dtype.is_complex else transposed(a)
-
-
-def matmul(a: Node, b: Node) -> Node:
-    """The product of matrices of one batch shape."""
-    lead = tuple(range(a.ndim - 2))
-    return p.contract(a, b, batch_a=lead, batch_b=lead, contract_a=(a.ndim - 1,),
-                      contract_b=(b.ndim - 2,))
-
-
-def chain(*factors: Node) -> Node:
-    """The product of several matrices, from the left."""
-    product = factors[0]
-    for factor in factors[1:]:
-        product = matmul(product, factor)
-    return product
-
-
-def band(a: Node, keep: str, offset: int = 0) -> Node:
-    """`a` where column - row is <= ("lower"), >= ("upper") or == ("diagonal") offset, else 0."""
-    gap = p.sub(iota(a.shape, a.ndim - 1), iota(a.shape, a.ndim - 2))
-    compare = {"lower": p.le, "upper": p.ge, "diagonal": p.eq}[keep]
-    return p.where(compare(gap, full_like(gap, offset)), a, full_like(a, 0))
-
-
-def diagonal_matrix(v: Node) -> Node:
-    """Square matrices with `v` on the diagonal."""
-    wide = expand_to(p.reshape(v, shape=v.shape + (1,)), v.shape + (v.shape[-1],))
-    return band(wide, "diagonal")
-
-
-def column_scaled(a: Node, v: Node) -> Node:
-    """a @ diag(v)."""
-    return p.mul(a, expand_to(p.reshape(v, shape=v.shape[:-1] + (1,) + v.shape[-1:]), a.shape))
-
-
-def row_scaled(v: Node, a: Node) -> Node:
-    """diag(v) @ a."""
-    return p.mul(expand_to(p.reshape(v, shape=v.shape + (1,)), a.shape), a)
-
-
-def _scaled(a: Node, factor: float) -> Node:
-    return p.mul(a, expand_to(constant(factor, a.dtype), a.shape))
-
-
-def identity(like: Node, n: int) -> Node:
-    """Identity matrices in the batch shape and dtype of `like`."""
-    shape = like.shape[:-2] + (n, n)
-    one = expand_to(constant(1, like.dtype), shape)
-    return band(one, "diagonal")
-
-
-# ---- solving and inverting -----------------------------------------------------------------------
-
-
-def inverse(a: Node) -> Node:
-    return call("inverse", a, result=((a.shape, a.dtype),))
-
-
-@external("inverse", lambda node, g: (
-    _scaled(chain(adjoint(node), g, adjoint(node)), -1),))
-def _inverse(static, a):
-    try:
-        return np.linalg.inv(a)
-    except np.linalg.LinAlgError:
-        raise _singular(a) from None
-
-
-def _zero_pivot(matrix) -> int:
-    """The first zero on the diagonal after elimination with row exchanges, from 1; or 0."""
-    rest = np.array(matrix)
-    for k in range(len(rest)):
-        row = k + int(np.argmax(np.abs(rest[k:, k])))
-        if rest[row, k] == 0:
-            return k + 1
-        rest[[k, row]] = rest[[row, k]]
-        rest[k + 1:] -= np.outer(rest[k + 1:, k] / rest[k, k], rest[k])
-    return 0
-
-
-def _singular(a) -> Exception:
-    """The error for the first matrix of `a` without an inverse."""
-    pivots = [_zero_pivot(matrix) for matrix in a.reshape((-1,) + a.shape[-2:])]
-    place, pivot = next(((i, k) for i, k in enumerate(pivots) if k), (0, 0))
-    batch = f"(Batch element {place}): " if a.ndim > 2 else ""
-    return _error(f"linalg.inv: {batch}The diagonal element {pivot} is zero, the inversion could "
-                  "not be completed because the input matrix is singular.")
-
-
-def _error(message: str) -> Exception:
-    from .external import LinAlgError
-    return LinAlgError(message)
-
-
-def solve(a: Node, b: Node) -> Node:
-    """x of a @ x = b; both are matrices of one batch shape."""
-    return call("solve", a, b, result=((b.shape, b.dtype),))
-
-
-def _solve_vjp(node, g):
-    a = node.inputs[0]
-    gb = solve(adjoint(a), g)
-    return _scaled(matmul(gb, adjoint(node)), -1) if a.requires_grad else None, gb
-
-
-@external("solve", _solve_vjp)
-def _solve(static, a, b):
-    try:
-        return np.linalg.solve(a, b)
-    except np.linalg.LinAlgError:
-        raise _error("torch.linalg.solve: The solver failed because the input matrix is "
-                     "singular.") from None
-
-
-def determinant(a: Node) -> Node:
-    return call("determinant", a, result=((a.shape[:-2], a.dtype),))
-
-
-def _spread(scalars: Node, like: Node) -> Node:
-    return expand_to(p.reshape(scalars, shape=scalars.shape + (1, 1)), like.shape)
-
-
-def _determinant_vjp(node, g):
-    a = node.inputs[0]
-    return (p.mul(_spread(g, a), call("cofactors", a, result=((a.shape, a.dtype),))),)
-
-
-@external("determinant", _determinant_vjp)
-def _determinant(static, a):
-    return np.linalg.det(a)
-
-
-def _cofactors_vjp(node, g):
-    """The cofactors are det * inverse^H; its derivative, at regular matrices."""
-    a = node.inputs[0]
-    inverted = inverse(a)
-    low = tuple(range(a.ndim - 2, a.ndim))
-    conj = p.conj if a.dtype.is_complex else lambda n: n
-    weight = p.reduce_sum(p.mul(conj(g), node), dims=low)
-    first = p.mul(_spread(weight, a), adjoint(inverted))
-    second = chain(adjoint(inverted), transposed(conj(g)) if a.dtype.is_complex
-                   else transposed(g), node)
-    return (p.sub(first, second),)
-
-
-@external("cofactors", _cofactors_vjp)
-def _cofactors(static, a):
-    """conj of d det / d a, also at singular matrices."""
-    u, s, vh = np.linalg.svd(a)
-    n = a.shape[-1]
-    others = np.empty(s.shape, s.dtype)
-    for i in range(n):
-        others[..., i] = np.prod(np.delete(s, i, -1), -1)
-    phase = np.conj(np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
-    return phase * ((u * others[..., None, :]) @ vh)
-
-
-def sign_and_log_determinant(a: Node) -> tuple[Node, Node]:
-    return call("slogdet", a, result=((a.shape[:-2], a.dtype), (a.shape[:-2], a.dtype.to_real())))
-
-
-def _slogdet_vjp(node, gs):
-    a = node.inputs[0]
-    if gs[1] is None:
-        return (full_like(a, 0),)
-    g = p.cast(gs[1], dtype=a.dtype) if a.dtype.is_complex else gs[1]
-    return (p.mul(_spread(g, a), adjoint(inverse(a))),)
-
-
-@external("slogdet", _slogdet_vjp)
-def _slogdet(static, a):
-    return tuple(np.linalg.slogdet(a))
-
-
-def pseudo_inverse(a: Node, rtol: float, hermitian: bool) -> Node:
-    shape = a.shape[:-2] + (a.shape[-1], a.shape[-2])
-    return call("pinv", a, static=(rtol, hermitian), result=((shape, a.dtype),))
-
-
-def _pinv_rule(a, inverted, g):
-    """The gradient with respect to `a` from the gradient of its pseudo-inverse."""
-    ph, gh = adjoint(inverted), adjoint(g)
-    if a.shape[-2] <= a.shape[-1]:
-        k = matmul(gh, inverted)
-        kp = matmul(k, ph)
-        out = p.sub(kp, adjoint(matmul(inverted, k)))
-        out = p.sub(out, chain(a, inverted, kp))
-        return p.add(out, chain(ph, inverted, p.sub(gh, matmul(k, a))))
-    k = matmul(inverted, gh)
-    pk = matmul(ph, k)
-    out = p.sub(pk, adjoint(matmul(k, inverted)))
-    out = p.add(out, chain(p.sub(gh, matmul(a, k)), inverted, ph))
-    return p.sub(out, chain(pk, inverted, a))
-
-
-@external("pinv", lambda node, g: (_pinv_rule(node.inputs[0], node, g),))
-def _pinv(static, a):
-    rtol, hermitian = static
-    if a.size == 0:
-        return np.zeros(a.shape[:-2] + (a.shape[-1], a.shape[-2]), a.dtype)
-    return np.linalg.pinv(a, rtol, hermitian=hermitian).astype(a.dtype)
-
-
-def least_squares(a: Node, b: Node) -> Node:
-    """x that minimises |a @ x - b|, the shortest if several do."""
-    shape = b.shape[:-2] + (a.shape[-1], b.shape[-1])
-    return call("lstsq", a, b, result=((shape, b.dtype),))
-
-
-def _lstsq_vjp(node, g):
-    a, b = node.inputs
-    inverted = pseudo_inverse(a, float(np.finfo(a.dtype.compute).eps) * max(a.shape[-2:]), False)
-    ga = _pinv_rule(a, inverted, matmul(g, adjoint(b))) if a.requires_grad else None
-    return ga, matmul(adjoint(inverted), g)
-
-
-@external("lstsq", _lstsq_vjp)
-def _lstsq(static, a, b):
-    out = np.empty(b.shape[:-2] + (a.shape[-1], b.shape[-1]), b.dtype)
-    for place in np.ndindex(*b.shape[:-2]):
-        out[place] = np.linalg.lstsq(a[place], b[place], rcond=None)[0]
-    return out
-
-
-# ---- factorisations -----------------------------------------------------------------------------
 
 
 def cholesky(a: Node) -> Node:
@@ -267,7 +40,7 @@ def _cholesky_vjp(node, g):
     inner = band(matmul(adjoint(node), band(g, "lower")), "lower")
     symmetric = p.sub(p.add(inner, adjoint(inner)), band(inner, "diagonal"))
     left = solve(adjoint(node), symmetric)                       # L^-H S
-    return (_scaled(adjoint(solve(adjoint(node), adjoint(left))), 0.5),)
+    return (scaled(adjoint(solve(adjoint(node), adjoint(left))), 0.5),)
 
 
 def _not_positive(a):
@@ -279,10 +52,10 @@ def _not_positive(a):
                 np.linalg.cholesky(matrix[:order, :order])
             except np.linalg.LinAlgError:
                 batch = f"(Batch element {place}): " if a.ndim > 2 else ""
-                return _error(f"linalg.cholesky: {batch}The factorization could not be completed "
+                return error(f"linalg.cholesky: {batch}The factorization could not be completed "
                               "because the input is not positive-definite (the leading minor of "
                               f"order {order} is not positive-definite).")
-    return _error("linalg.cholesky: The factorization could not be completed because the input is "
+    return error("linalg.cholesky: The factorization could not be completed because the input is "
                   "not positive-definite.")
 
 
@@ -311,21 +84,10 @@ def _qr_vjp(node, gs):
                            "nrows > ncols")
     if m >= n:
         return (_qr_tall(q, r, gq, gr),)
-    left, right = _columns(gr, 0, m), _columns(gr, m, n)
-    rest = _columns(node.inputs[0], m, n)
-    gx = _qr_tall(q, _columns(r, 0, m), p.add(gq, matmul(rest, adjoint(right))), left)
+    left, right = columns(gr, 0, m), columns(gr, m, n)
+    rest = columns(node.inputs[0], m, n)
+    gx = _qr_tall(q, columns(r, 0, m), p.add(gq, matmul(rest, adjoint(right))), left)
     return (p.concatenate(gx, matmul(q, right), dim=gx.ndim - 1),)
-
-
-def _columns(a: Node, start: int, stop: int) -> Node:
-    starts = (0,) * (a.ndim - 1) + (start,)
-    return p.slice(a, starts=starts, stops=a.shape[:-1] + (stop,), steps=(1,) * a.ndim)
-
-
-def _rows(a: Node, start: int, stop: int) -> Node:
-    starts = (0,) * (a.ndim - 2) + (start, 0)
-    return p.slice(a, starts=starts, stops=a.shape[:-2] + (stop, a.shape[-1]),
-                   steps=(1,) * a.ndim)
 
 
 def _qr_tall(q, r, gq, gr):
@@ -439,7 +201,7 @@ def _svd_vjp(node, gs):
     gu, gsv, gvh = gs
     if node.inputs[0].dtype.is_complex and (gu is not None or gvh is not None):
         raise NotImplementedError("svd: gradients of complex singular vectors are not supported")
-    u, vh = _columns(u, 0, k), _rows(vh, 0, k)
+    u, vh = columns(u, 0, k), rows(vh, 0, k)
     size = _as(s, u.dtype)
     inverted = p.reciprocal(size)
     total = None if gsv is None else diagonal_matrix(_as(gsv, u.dtype))
@@ -452,14 +214,14 @@ def _svd_vjp(node, gs):
     if gu is not None or gvh is not None:
         gaps = _gaps(p.mul(size, size))
     if gu is not None:
-        gu = _columns(gu, 0, k)
+        gu = columns(gu, 0, k)
         inner = _off_diagonal(p.div(_skew(matmul(adjoint(u), gu)), gaps))
         total = add(total, column_scaled(inner, size))
         if m > k:
             rest = p.sub(gu, chain(u, adjoint(u), gu))
             outer = add(outer, matmul(column_scaled(rest, inverted), vh))
     if gvh is not None:
-        gvh = _rows(gvh, 0, k)
+        gvh = rows(gvh, 0, k)
         inner = _off_diagonal(p.div(_skew(matmul(vh, adjoint(gvh))), gaps))
         total = add(total, row_scaled(size, inner))
         if n > k:
@@ -488,19 +250,19 @@ def _lu_vjp(node, gs):
     k = min(m, n)
     gl = full_like(lower, 0) if gs[0] is None else gs[0]
     gu = full_like(upper, 0) if gs[1] is None else gs[1]
-    l1, u1 = _rows(lower, 0, k), _columns(upper, 0, k)
-    below = matmul(adjoint(l1), _rows(gl, 0, k))
-    above = matmul(_columns(gu, 0, k), adjoint(u1))
+    l1, u1 = rows(lower, 0, k), columns(upper, 0, k)
+    below = matmul(adjoint(l1), rows(gl, 0, k))
+    above = matmul(columns(gu, 0, k), adjoint(u1))
     if n > k:
-        below = p.sub(below, matmul(_columns(gu, k, n), adjoint(_columns(upper, k, n))))
+        below = p.sub(below, matmul(columns(gu, k, n), adjoint(columns(upper, k, n))))
     if m > k:
-        above = p.sub(above, matmul(adjoint(_rows(lower, k, m)), _rows(gl, k, m)))
+        above = p.sub(above, matmul(adjoint(rows(lower, k, m)), rows(gl, k, m)))
     inner = p.add(band(below, "lower", -1), band(above, "upper"))
     out = solve(adjoint(l1), adjoint(solve(u1, adjoint(inner))))
     if n > k:
-        out = p.concatenate(out, solve(adjoint(l1), _columns(gu, k, n)), dim=a.ndim - 1)
+        out = p.concatenate(out, solve(adjoint(l1), columns(gu, k, n)), dim=a.ndim - 1)
     if m > k:
-        out = p.concatenate(out, adjoint(solve(u1, adjoint(_rows(gl, k, m)))), dim=a.ndim - 2)
+        out = p.concatenate(out, adjoint(solve(u1, adjoint(rows(gl, k, m)))), dim=a.ndim - 2)
     place = expand_to(p.reshape(order, shape=order.shape + (1,)), out.shape)
     return (p.scatter(full_like(out, 0), place, out, dim=a.ndim - 2, mode="set", message=""),)
 
@@ -556,7 +318,7 @@ def _matrix_exponential_vjp(node, g):
     top = p.concatenate(a, g, dim=a.ndim - 1)
     bottom = p.concatenate(full_like(a, 0), a, dim=a.ndim - 1)
     whole = matrix_exponential(p.concatenate(top, bottom, dim=a.ndim - 2))
-    return (_columns(_rows(whole, 0, n), n, 2 * n),)
+    return (columns(rows(whole, 0, n), n, 2 * n),)
 
 
 _PADE = (64764752532480000., 32382376266240000., 7771770303897600., 1187353796428800.,
