@@ -62,6 +62,7 @@ from .ops import index as _index  # noqa: F401
 from .ops import pointwise as _pointwise  # noqa: F401
 from .ops import reduce as _reduce  # noqa: F401
 from .ops import shape as _shape  # noqa: F401
+from .ops import sort as _sort  # noqa: F401
 from .ops import views as _views  # noqa: F401
 from .ops._arguments import type_name
 from .ops.declare import DECLARED, Declaration

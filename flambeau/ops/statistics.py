@@ -7,7 +7,8 @@ from ..graph.ir import Node, full_like, iota, p
 from ..graph.primitives.external import external
 from .build import cast, expand_to, keep_dims, node_of, normalise_dim, spread, to_float
 from .declare import operation
-from .reduce import Extremes, pick, sort_node
+from .reduce import Extremes, pick
+from .sort import sort_node
 
 __all__: list[str] = []
 
