@@ -67,7 +67,8 @@ PAGES = {
 }
 # parts of the machinery: their public names are found in the modules above, or are for nobody
 INTERNAL = ("codegen", "graph", "ops", "record", "runtime", "construct", "methods", "indexing",
-            "tensor", "dtypes", "demo", "compat.runner", "compat.child_main", "audio", "text")
+            "tensor", "dtypes", "demo", "compat.runner", "compat.child_main", "compat.tracebacks",
+            "audio", "text")
 _PREFACE = """Every public name. `python docs/make_reference.py` makes these pages of declarations,
 docstrings and examples, which it runs.
 
