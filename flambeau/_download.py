@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import http.client
 import os
 import re
 import sys
@@ -214,10 +215,14 @@ def _receive(url: str, file, progress: bool, user_agent: str) -> None:
             if error.code == 416 and start:  # nothing beyond what we hold: the checksum decides
                 return
             raise
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, http.client.HTTPException) as error:
             stuck = file.seek(0, os.SEEK_END) == start
             if attempt == _ATTEMPTS - 1 or stuck or url.startswith("file:"):
-                raise error if isinstance(error, OSError) else urllib.error.URLError(str(error))
+                if isinstance(error, OSError):
+                    raise
+                told = str(error) if isinstance(error, EOFError) else (
+                    f"the server's answer is broken: {str(error).strip() or type(error).__name__}")
+                raise urllib.error.URLError(told) from None
 
 
 def _receive_once(url: str, file, start: int, progress: bool, user_agent: str) -> None:

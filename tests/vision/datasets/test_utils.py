@@ -28,6 +28,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "missing" in self.path:
             self.send_error(404)
             return
+        if "garbage" in self.path:
+            self.wfile.write(b"no answer of HTTP\r\n\r\n")
+            return
+        if "chunked" in self.path and not self.headers.get("Range"):
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n" % 150_000 + CONTENT[:150_000] + b"\r\n%x\r\nrest" % 150_000)
+            self.close_connection = True
+            return
         if self.headers.get("Range") and "norange" not in self.path:
             begin = int(self.headers["Range"][6:-1])
             self.send_response(206)
@@ -104,6 +114,12 @@ def test_resumes_in_a_later_call(server, tmp_path):
     assert os.listdir(tmp_path) == ["breaks.bin"]
 
 
+def test_resumes_after_a_broken_chunk(server, tmp_path):
+    utils.download_url(server.url + "chunked.bin", tmp_path, md5=MD5)
+    assert (tmp_path / "chunked.bin").read_bytes() == CONTENT
+    assert len(server.requests) == 2 and server.requests[1][1] > "bytes=1"
+
+
 def test_without_checksum_nothing_partial_is_kept(server, tmp_path):
     server.breaks = 99
     with pytest.raises(RuntimeError, match="connection ended"):
@@ -141,6 +157,8 @@ def test_errors_of_the_transfer_are_url_errors(server, tmp_path):
 
     with pytest.raises(URLError, match="HTTP Error 404"):
         utils.download_url(server.url + "missing.bin", tmp_path)
+    with pytest.raises(URLError, match="the server's answer is broken: no answer of HTTP"):
+        utils.download_url(server.url + "garbage.bin", tmp_path)
     with pytest.raises(URLError, match="expected a .gz file, received a web page"):
         utils.download_url(server.url + "page.gz", tmp_path)
 
