@@ -11,7 +11,7 @@ __all__ = ["missing", "raise_missing"]
 
 def missing(module: str, name: str, known: Iterable[str]) -> AttributeError:
     """The error for ``torch.<module>.<name>``; `known` are the names that exist."""
-    near = difflib.get_close_matches(name, sorted(known), 1)
+    near = difflib.get_close_matches(name, sorted(set(known) - {name}), 1)
     hint = f" The nearest name that exists is {module}.{near[0]}." if near else ""
     return AttributeError(f"module '{module}' has no attribute '{name}' (Flambeau does not have "
                           f"it).{hint}")
@@ -19,9 +19,10 @@ def missing(module: str, name: str, known: Iterable[str]) -> AttributeError:
 
 def raise_missing(module: str) -> Callable[[str], object]:
     """A module's ``__getattr__`` that raises; `module` is its Python name."""
-    public = "torch" + module.removeprefix(__package__ or "")
 
     def __getattr__(name: str):
+        from .compat.alias import public_name
+        public = public_name(module)
         if name.startswith("__"):
             raise AttributeError(f"module '{public}' has no attribute '{name}'")
         raise missing(public, name, dir(sys.modules[module]))

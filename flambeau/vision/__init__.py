@@ -25,7 +25,11 @@ def __getattr__(name: str):
     # loaded when first used: a script that reads MNIST need not wait for thirty networks
     if name in _SUBMODULES:
         return importlib.import_module(f"flambeau.vision.{name}")
-    raise AttributeError(f"module 'torchvision' has no attribute '{name}'")
+    if name.startswith("__"):
+        raise AttributeError(f"module 'torchvision' has no attribute '{name}'")
+    from .._missing import missing
+
+    raise missing("torchvision", name, __dir__())
 
 
 def __dir__() -> list[str]:

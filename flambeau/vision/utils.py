@@ -296,3 +296,7 @@ def draw_segmentation_masks(
     painted[:, planes.sum(axis=0) > 1] = 0
     mixed = array * np.float32(1 - alpha) + painted * np.float32(alpha)
     return as_tensor(mixed.astype(array.dtype))
+
+from .._missing import raise_missing  # noqa: E402
+
+__getattr__ = raise_missing(__name__)

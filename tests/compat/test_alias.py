@@ -82,7 +82,11 @@ def test_missing_names_say_what_is_near(tmp_path):
             import torch
             torch.soft_max
         def d(): import torchaudio
-        for f in (a, b, c, d):
+        def e():
+            import torchvision.models
+            torchvision.models.resnet81
+        def f(): from torchvision.transforms import Resise
+        for f in (a, b, c, d, e, f):
             attempt(f)
         """)
     lines = result.stdout.splitlines()
@@ -92,6 +96,9 @@ def test_missing_names_say_what_is_near(tmp_path):
     assert lines[1].endswith("torch.nn.functional.")
     assert lines[2].endswith("torch.softmax.")
     assert "Flambeau does not have torchaudio yet" in lines[3]
+    assert lines[4].startswith("AttributeError module 'torchvision.models' has no attribute")
+    assert lines[4].endswith("torchvision.models.resnet18.")
+    assert lines[5].endswith("torchvision.transforms.Resize.")
 
 
 def test_tracebacks_end_at_the_users_line(tmp_path):

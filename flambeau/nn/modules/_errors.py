@@ -25,7 +25,7 @@ def annotate_module_error(error, module, args):
             "message": error.args[0],
             "inner": module,
             "names": [],
-            "detail": f"({_one_line(module)}){_received(args)}{_hint(module, args)}",
+            "detail": f"({_described(module)}){_received(args)}{_hint(module, args)}",
         }
         try:
             setattr(error, _STATE, state)
@@ -57,7 +57,10 @@ def _name_of_child(parent, child):
     return None
 
 
-def _one_line(module):
+def _described(module):
+    own = repr(module) if "__repr__" in vars(type(module)) else ""
+    if own and len(own.splitlines()) == 1:
+        return own
     return f"{module._get_name()}({' '.join(module.extra_repr().split())})"
 
 

@@ -14,3 +14,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from .writer import FileWriter, SummaryWriter
 
 __all__ = ["FileWriter", "RecordWriter", "SummaryWriter"]
+
+from ..._missing import raise_missing
+
+__getattr__ = raise_missing(__name__)

@@ -23,3 +23,7 @@ __all__ = [
     "VisionDataset",
     "load_embedded_fashion_mnist",
 ]
+
+from ..._missing import raise_missing
+
+__getattr__ = raise_missing(__name__)

@@ -2,6 +2,7 @@
 
 from types import ModuleType as _ModuleType
 
+from flambeau._missing import raise_missing as _raise_missing
 from flambeau.vision.models._api import (
     Weights,
     WeightsEnum,
@@ -33,3 +34,5 @@ __all__ = sorted(
     for name, value in globals().items()
     if not name.startswith("_") and not isinstance(value, _ModuleType)
 )
+
+__getattr__ = _raise_missing(__name__)

@@ -44,3 +44,7 @@ __all__ = [
     "remove_small_boxes",
     "stochastic_depth",
 ]
+
+from ..._missing import raise_missing
+
+__getattr__ = raise_missing(__name__)

@@ -5,3 +5,7 @@ from flambeau.vision.transforms.autoaugment import *
 from flambeau.vision.transforms.transforms import *
 
 __all__ = sorted([*autoaugment.__all__, *transforms.__all__])
+
+from ..._missing import raise_missing
+
+__getattr__ = raise_missing(__name__)

@@ -8,6 +8,7 @@ when the image requires a gradient. Colours are in `_functional_tensor_color`.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -332,6 +333,7 @@ def normalize(image: Tensor, mean, std, inplace: bool = False) -> Tensor:
         numpy_dtype(dtype)                       # raises for types that NumPy lacks
         return as_tensor(normalize_array(image._array(), mean, std, dtype))
     factors = _per_channel(mean, std, np.dtype(np.float32), dtype)
+    _check_channels(image.shape, factors)
     mean, std = (flambeau.from_numpy(v.copy()).to(dtype) for v in factors)
     return image.sub_(mean).div_(std) if inplace else (image - mean) / std
 
@@ -339,9 +341,29 @@ def normalize(image: Tensor, mean, std, inplace: bool = False) -> Tensor:
 def normalize_array(array: np.ndarray, mean, std, dtype=None) -> np.ndarray:
     """(array - mean) / std, channel by channel, of an array (..., C, H, W)."""
     mean, std = _per_channel(mean, std, array.dtype, dtype or array.dtype)
+    _check_channels(array.shape, (mean, std))
     array = np.subtract(array, mean)
     array /= std
     return array
+
+
+def _check_channels(shape: Sequence[int], factors: Sequence[np.ndarray]) -> None:
+    """Refuse factors for another number of channels, in the words of the in-place operation."""
+    channels = shape[-3]
+    for factor in factors:
+        given = factor.shape[0] if factor.ndim else 1
+        if given in (1, channels):
+            continue
+        if channels == 1:
+            wanted = [*shape[:-3], given, *shape[-2:]]
+            raise RuntimeError(
+                f"output with shape {list(shape)} doesn't match the broadcast shape {wanted}: "
+                f"mean and std are for {given} channels, and the image has one"
+            )
+        raise RuntimeError(
+            f"The size of tensor a ({channels}) must match the size of tensor b ({given}) at "
+            f"non-singleton dimension {len(shape) - 3}: mean and std are for {given} channels"
+        )
 
 
 def _per_channel(mean, std, kind: np.dtype, dtype) -> list[np.ndarray]:

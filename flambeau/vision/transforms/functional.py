@@ -94,3 +94,7 @@ __all__ = [
     "to_tensor",
     "vflip",
 ]
+
+from ..._missing import raise_missing
+
+__getattr__ = raise_missing(__name__)

@@ -118,6 +118,23 @@ def test_normalize():
         F.normalize(np.zeros((3, 2, 2)), [0.0], [1.0])
 
 
+@pytest.mark.parametrize("shape, count, words", [
+    ((1, 4, 5), 3, "output with shape [1, 4, 5] doesn't match the broadcast shape [3, 4, 5]"),
+    ((3, 4, 5), 2, "The size of tensor a (3) must match the size of tensor b (2) at "
+                   "non-singleton dimension 0"),
+    ((2, 3, 4, 5), 2, "The size of tensor a (3) must match the size of tensor b (2) at "
+                      "non-singleton dimension 1"),
+])
+@pytest.mark.parametrize("gradient", [False, True])
+def test_normalize_of_another_number_of_channels(shape, count, words, gradient):
+    image = torch.ones(shape, requires_grad=gradient)
+    step = T.Normalize((0.5,) * count, (0.5,) * count)
+    with pytest.raises(RuntimeError) as caught:
+        step(image)
+    assert str(caught.value).startswith(words)
+    assert f"in Normalize ({step})" in str(caught.value)
+
+
 def test_geometry_of_images_that_require_gradients():
     image = torch.rand(3, 8, 8, requires_grad=True)
     result = F.normalize(F.hflip(F.crop(F.pad(image, 1), 0, 0, 6, 6)), [0.5], [0.5])
