@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _explained(path: str, arguments: list[str]) -> int:
-    """Run a program inside ``explain()``; the report goes to stderr, and to the file if one is named."""
+    """Run a program inside ``explain()``; the report goes to stderr, and to the file if given."""
     if not arguments or arguments[0].startswith("--"):
         print(f"flambeau: --explain needs a program to run\n{_USAGE}", file=sys.stderr)
         return 2
