@@ -467,6 +467,7 @@ def from_value(value: Value, cls: type = Tensor) -> Any:
 
 def from_array(array: np.ndarray, dtype: dtypes.dtype | None = None) -> Tensor:
     """A new tensor that owns `array`."""
+    array = np.asarray(array)           # a ufunc of an array without dimensions gives a scalar
     if dtype is None:
         dtype = dtypes.dtype_from_numpy(array.dtype)
     if not array.flags.c_contiguous:

@@ -184,6 +184,8 @@ class Buffer:
 
         The pointer has the array's alignment, which may be less than 64.
         """
+        if not isinstance(array, np.ndarray):   # a NumPy scalar's interface shows a passing copy
+            raise TypeError(f"Buffer.from_array expects an array; received {type(array).__name__}")
         if not array.flags.c_contiguous:
             raise ValueError("Buffer.from_array expects a C-contiguous array; received strides "
                              f"{array.strides} for shape {array.shape}")

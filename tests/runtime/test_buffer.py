@@ -4,6 +4,7 @@ import threading
 import numpy as np
 import pytest
 
+import flambeau as torch
 from flambeau.runtime import buffer as module
 from flambeau.runtime.buffer import (
     Buffer,
@@ -184,3 +185,19 @@ def test_several_buffers_give_back_what_they_took_when_memory_runs_out(monkeypat
         module.Buffer.several([(64, 64), (1 << 40, module.size_class(1 << 40)), (64, 64)])
     assert module.memory_statistics()["current"] == before
     assert first.nbytes == 64
+
+
+def test_a_scalar_of_numpy_is_no_memory():
+    """Its interface shows the memory of a copy that is gone when the pointer is used."""
+    with pytest.raises(TypeError, match="expects an array; received float32"):
+        Buffer.from_array(np.float32(1))
+
+
+def test_drawn_numbers_without_dimensions_are_arrays():
+    x = torch.full((), 2.0)
+    for _ in range(8):
+        mask = torch.nn.functional.dropout(x, 0.5)
+        kept = torch.stack([mask, x])
+        assert kept[0].item() in (0.0, 4.0) and kept[1].item() == 2.0
+    for name in ("rand", "randn"):
+        assert getattr(torch, name)(())._array().__class__ is np.ndarray
