@@ -272,6 +272,10 @@ class CellWriter:
                 raw = f.load_masked(full, pointer, mask, first)
             return load_element(f, cell.dtype, raw)
         if lane == 0 and not laned_values:      # varies by its guard alone
+            if guard is not None:
+                inside = f.any(mask)
+                first = f.select(inside, first, f.i64(0))
+                pointer = self.guarded_pointer(pointer, inside)
             raw = f.splat(f.load(type, pointer, first), lanes)
             return load_element(f, cell.dtype, raw)
         line = f.iota(vector(I64, lanes))
@@ -309,16 +313,20 @@ class CellWriter:
                        pointer.type, None)
 
     def write_checked(self, cell, u, lanes):
-        """An index that is known to be in range, after raising a flag if it was not."""
+        """An index that is known to be in range, after raising a flag if it was not.
+
+        A second operand tells where the index is wanted: elsewhere it may be any number.
+        """
         f = self.f
         extent_slot, flag_slot = self.plan.extra_slot[cell]
         value = self.get(cell.operands[0], u, self.laned[cell])
         extent = self.int_arg(extent_slot)
         limit = f.splat(extent, lanes) if lanes else extent
-        outside = f.compare("uge", value, limit)
+        beyond = outside = f.compare("uge", value, limit)
         mask = self.units[u].mask if lanes else None
-        if mask is not None:
-            outside = outside & mask
+        for wanted in [mask] + [self.get(o, u, self.laned[cell]) for o in cell.operands[1:]]:
+            if wanted is not None:
+                outside = outside & wanted
         found = f.any(outside)
         flags = self.pointer_arg(self.plan.flags)
         with f.if_(found):
@@ -332,7 +340,7 @@ class CellWriter:
             f.store(f.i64(1), flags, at * 2)
             f.store(bad, flags, at * 2 + 1)
         zero = f.constant(value.type, 0)
-        return f.select(outside, zero, value)
+        return f.select(beyond, zero, value)
 
     # ---- stores ---------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from .kernel_call import Epilogue, Integer, KernelCall, Pointer
 
 __all__ = ["EpiloguePlan", "Plan", "plan_fused"]
 
-VERSION = 7
+VERSION = 8
 _LINE = 64                 # bytes of a cache line
 COLUMN_UNROLL = 4
 POINTWISE_BLOCK = 4096     # elements of an item where one loop holds everything

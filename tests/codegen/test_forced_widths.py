@@ -1,4 +1,4 @@
-"""The tests of the emitter and the mathematics again, with the code of narrower processors."""
+"""Tests of the emitter, the mathematics and fused kernels with the code of other processors."""
 
 import os
 import subprocess
@@ -9,11 +9,13 @@ import pytest
 from flambeau.runtime import _cpu
 
 HERE = os.path.dirname(__file__)
+FILES = ("test_emitter.py", "test_vector_math.py", "test_fused.py", "test_pooling.py",
+         "../graph/test_padded_indices.py")
 
 
 @pytest.mark.parametrize("width", [w for w in (4, 8, 16) if w < _cpu.vector_width()])
 def test_narrower_vectors(width):
-    files = [os.path.join(HERE, name) for name in ("test_emitter.py", "test_vector_math.py")]
+    files = [os.path.join(HERE, name) for name in FILES]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
     run = subprocess.run(command, env={**os.environ, "FLAMBEAU_VECTOR_WIDTH": str(width)},
                          capture_output=True, text=True, timeout=300)

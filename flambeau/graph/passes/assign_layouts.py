@@ -85,7 +85,7 @@ def assign_layouts(outputs: list[Node]) -> tuple[list[Node], dict]:
                 inputs = inputs[:at] + (_as_channels_last(inputs[at], last),) + inputs[at + 1:]
             elif inputs[at] in last or inputs[at].op not in ("input",):
                 inputs = inputs[:at] + (p.detach(inputs[at]),) + inputs[at + 1:]
-        if node.op in DENSE:
+        if node.op in DENSE or node.op == "as_strided":
             inputs = tuple(p.detach(i) if i in last else i for i in inputs)
         built = node
         if any(a is not b for a, b in zip(inputs, node.inputs)):

@@ -106,6 +106,13 @@ class Lowering:
 
     def add(self, node: Node) -> Cell:
         """Makes `node` a member; its cell."""
+        if node.op == "reshape":
+            source = reshaped(node, self.buffers)
+            if source in self.layouts and source in self.buffers and source.shape == self.shape:
+                # over the extents of what it reads: those of its own may cut a dimension in two
+                index = self.anchors[node] = (self.flat,)
+                cell = self.cells[node, index, None] = self.lower(source, tuple(self.dims), None)
+                return cell
         if node.primitive.kind == "reduce":
             index = self._reduction_index(node)
         else:
@@ -149,6 +156,9 @@ class Lowering:
     # ---- index arithmetic -----------------------------------------------------------------------
 
     def flatten(self, index, shape):
+        """The number of an element; an index of a single part is that number already."""
+        if len(index) == 1:
+            return index[0]
         flat = ZERO
         for part, extent in zip(index, shape):
             flat = affine_sum(scaled(flat, extent), part)
@@ -363,13 +373,13 @@ class Lowering:
         op, source = node.op, node.inputs[0]
         attrs = node.attrs
         if op == "reshape":
-            while source.op == "reshape" and source not in self.buffers:
-                source = source.inputs[0]
+            source = reshaped(node, self.buffers)
             flat = self.flatten(index, node.shape)
             if source in self.buffers and source not in self.layouts \
                     and source not in self.anchors:
                 return self.load(source, flat, guard)
-            return self.lower(source, self.unflatten(flat, source.shape, source), guard)
+            cut = node if source in self.buffers else source
+            return self.lower(source, self.unflatten(flat, source.shape, cut), guard)
         if op == "permute":
             inner = [None] * len(index)
             for position, dim in enumerate(attrs["dims"]):
@@ -433,15 +443,25 @@ class Lowering:
         else:
             at, before, after = index, index[:dim], index[dim + 1:]
         place = self.lower(places, at, guard)
-        key = ("place", place, node)
+        condition = self.guard_cell(guard)      # where it does not hold, the index is any number
+        key = ("place", place, condition, node)
         k = self.cells.get(key)
         if k is None:
             if node not in self.flags:
                 self.flags.append(node)
             attrs = (source.shape[dim], self.flags.index(node))
-            checked = self.new_cell("checked", (place,), dtypes.int64, attrs)
+            operands = (place,) if condition is None else (place, condition)
+            checked = self.new_cell("checked", operands, dtypes.int64, attrs)
             k = self.cells[key] = self._new_atom(Atom(max(1, source.shape[dim]), False, checked))
         return self.lower(source, tuple(before) + (atom(k),) + tuple(after), guard)
+
+
+def reshaped(node, buffers) -> Node:
+    """What a reshape reads: the value behind a chain of them, if none of them is in memory."""
+    source = node.inputs[0]
+    while source.op == "reshape" and source not in buffers:
+        source = source.inputs[0]
+    return source
 
 
 def reduced_dims(node) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from ...codegen.extents import usual
 from ...codegen.fused_operations import EXPENSIVE, is_native
 from ..ir import Node, topological_order
 from .attach_epilogues import attach_epilogues
-from .lower import MAX_BUFFERS, CannotLower, Lowering, SplitNeeded, reduced_dims
+from .lower import MAX_BUFFERS, CannotLower, Lowering, SplitNeeded, reduced_dims, reshaped
 from .slopes import find_slopes
 from .steps import (
     DENSE,
@@ -416,7 +416,9 @@ class _Attempt:
         if node.primitive.kind == "reduce":
             found = self._lower([node], node.inputs[0].shape, reduced_dims(node), None)
         else:
-            found = self._lower([node], node.shape, (), None)
+            source = reshaped(node, self.kept) if node.op == "reshape" else node
+            found = self._lower([node], (source if source in self.layouts else node).shape, (),
+                                None)
         if isinstance(found, CannotLower):
             cut = self._part_of(node) if found.cut is None else found.cut
             if cut is None or cut in self.kept:
