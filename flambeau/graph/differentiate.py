@@ -119,6 +119,8 @@ def _joined_products(a: Node, b: Node) -> Node | None:
         return None if inner is None else p.permute(inner, dims=a.attrs["dims"])
     if not a.op == b.op == "contract" or a.attrs != b.attrs or a.attrs["batch_a"]:
         return None
+    if any(x.ndim != y.ndim for x, y in zip(a.inputs, b.inputs)):
+        return None      # a matrix and a vector, and a vector and a matrix
     dims = a.attrs["contract_a"], a.attrs["contract_b"]
     if len(dims[0]) != 1 or sum(i.numel for i in b.inputs) > 4 * b.numel:
         return None      # copying the operands would cost more than adding the products

@@ -63,3 +63,11 @@ def test_sums_of_many_operands_run():
     (total * total).sum().backward()
     assert float(total[0]) == sum(range(70))
     assert float(tensors[3].grad[0]) == 2 * sum(range(70))
+
+
+def test_gradient_of_a_vector_used_as_matrix_and_vector():
+    """Two products of the same shape, of a matrix and a vector in turn, cannot be joined."""
+    for shape in ((1, 1), (2, 3)):
+        x = torch.linspace(0.5, 1.5, shape[0] * shape[1], dtype=torch.float64).reshape(shape)
+        x.requires_grad_()
+        assert torch.autograd.gradgradcheck(lambda x: torch.mv(x, x.mean(0)) ** 2, (x,))
