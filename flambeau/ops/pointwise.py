@@ -322,18 +322,29 @@ def add(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1):
 
 
 def _check_alpha(alpha, dtype):
+    if isinstance(alpha, Node) and alpha.dtype is dtypes.bool_ is not dtype:
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
     if isinstance(alpha, Node) and alpha.dtype.category > dtype.category and dtype.category < 2:
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating "
                            "point number.")
 
 
+def _check_subtraction(*given):
+    bools = [node_of(x).dtype is dtypes.bool_ for x in given]
+    if all(bools):
+        raise RuntimeError("Subtraction, the `-` operator, with two bool tensors is not supported. "
+                           "Use the `^` or `logical_xor()` operator instead.")
+    if any(bools):
+        raise RuntimeError("Subtraction, the `-` operator, with a bool tensor is not supported. If "
+                           "you are trying to invert a mask, use the `~` or `logical_not()` "
+                           "operator instead.")
+
+
 @operation(inplace=True, out=True, aliases=("subtract",))
 def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1):
     """input - alpha * other."""
+    _check_subtraction(input, other)
     a, b = operands(input, other)
-    if a.dtype is dtypes.bool_:
-        raise RuntimeError("Subtraction, the `-` operator, with two bool tensors is not supported. "
-                           "Use the `^` or `logical_xor()` operator instead.")
     if alpha is not None and alpha != 1:
         _check_alpha(alpha, a.dtype)
         b = p.mul(b, expand_to(node_of(alpha, b.dtype), b.shape))
@@ -343,6 +354,7 @@ def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1):
 @operation(method=False)
 def rsub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1):
     """other - alpha * input."""
+    _check_subtraction(input, other)
     a, b = operands(input, other)
     if alpha is not None and alpha != 1:
         a = p.mul(a, expand_to(node_of(alpha, a.dtype), a.shape))
