@@ -209,6 +209,21 @@ def test_failed_save_keeps_the_old_file(tmp_path):
     assert torch.load(path) == 1 and os.listdir(tmp_path) == ["x.pth"]
 
 
+def test_an_interrupt_within_an_entry_is_the_error_that_arrives(monkeypatch, tmp_path):
+    def interrupted(self, data):
+        raise KeyboardInterrupt
+
+    path = tmp_path / "weights.pth"
+    torch.save(1, path)
+    monkeypatch.setattr(zipfile._ZipWriteFile, "write", interrupted)
+    # as if it came while the entry is closed, too
+    monkeypatch.setattr(zipfile._ZipWriteFile, "close", lambda self: None)
+    with pytest.raises(KeyboardInterrupt):
+        torch.save(torch.ones(3), path)
+    monkeypatch.undo()
+    assert torch.load(path) == 1 and os.listdir(tmp_path) == ["weights.pth"]
+
+
 def test_links_and_modes_stay(tmp_path):
     target, link = tmp_path / "target.pth", tmp_path / "link.pth"
     torch.save(1, target)

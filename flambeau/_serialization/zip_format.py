@@ -63,13 +63,19 @@ def write_zip(file: BinaryIO, folder: str, pickled: bytes, storages: list) -> No
     records: list[tuple[str, Any]] = [("data.pkl", pickled), ("byteorder", sys.byteorder.encode())]
     records += [(f"data/{key}", memoryview(data).cast("B")) for key, data in enumerate(storages)]
     records.append(("version", b"3\n"))
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    archive = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
+    try:
         for name, data in records:
             size = data.nbytes if isinstance(data, memoryview) else len(data)
             # ZipFile keeps the position of the next entry here, for files that cannot tell.
             info = record(f"{folder}/{name}", size, archive.start_dir)
             with archive.open(info, "w", force_zip64=size > zipfile.ZIP64_LIMIT) as entry:
                 entry.write(data)
+        archive.close()
+    except BaseException:
+        # No end of the archive is written then, whose own error would stand in for this one.
+        archive.fp = None
+        raise
 
 
 class ZipReader:
