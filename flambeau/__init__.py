@@ -54,8 +54,9 @@ from .ops.declare import DECLARED as _DECLARED
 from .ops.dynamic import (argwhere, bincount, bucketize, histc, index_put, isin,
                           masked_scatter, masked_select, nonzero, searchsorted, unique,
                           unique_consecutive)
-from .ops.overloads import (broadcast_tensors, einsum, max, median, meshgrid, min,
-                            norm, repeat_interleave, scatter, tensordot, where)
+from .ops.overloads import (broadcast_tensors, einsum, masked_fill, max, median, meshgrid, min,
+                            norm, repeat_interleave, scatter, swapaxes, tensor_split, tensordot,
+                            where)
 from .record.report import compilations
 from .ops.random import (bernoulli, binomial, multinomial, normal, poisson, rand,
                          rand_like, randint, randint_like, randn, randn_like, randperm)

@@ -62,8 +62,9 @@ _WIDE = {2: np.float64, 3: np.complex128}
 
 def _as_array(data, kind: DType, wide: bool) -> np.ndarray:
     try:
-        return np.array(data, dtype=_WIDE.get(kind.category, kind.compute) if wide
-                        else kind.compute)
+        with np.errstate(over="ignore"):           # 1e39 is infinite in 32 bits
+            return np.array(data, dtype=_WIDE.get(kind.category, kind.compute) if wide
+                            else kind.compute)
     except OverflowError:
         raise ValueError("Overflow when unpacking long long: an integer does not fit into 64 "
                          "bits") from None

@@ -25,7 +25,10 @@ def set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=N
     """Change how tensors print; profile is "default", "short" or "full"."""
     if profile is not None:
         chosen = {"default": (4, 1000, 3, 80), "short": (2, 1000, 2, 80),
-                  "full": (4, math.inf, 3, 80)}[profile]
+                  "full": (4, math.inf, 3, 80)}.get(profile)
+        if chosen is None:
+            raise ValueError('profile must be "default", "short" or "full", received '
+                             f"{profile!r}")
         (_Options.precision, _Options.threshold, _Options.edgeitems,
          _Options.linewidth) = chosen       # type: ignore[assignment]
     for name, value in (("precision", precision), ("threshold", threshold),

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import dtypes
 from ._data import array_of, as_type, check_like, dtype_of_number, shape_of
-from .dtypes import Size, default_dtype
+from .dtypes import Size, check_fits, default_dtype
 from .dtypes import dtype as DType
 from .graph.ir import full, p
 from .ops._arguments import type_name
@@ -164,8 +164,10 @@ def frombuffer(buffer, *, dtype: DType, count: int = -1, offset: int = 0,
     return _finish(made, requires_grad)
 
 
-def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False) -> Tensor:
+def scalar_tensor(s, *, dtype=None, layout=None, device=None, requires_grad=False,
+                  pin_memory=False) -> Tensor:
     """A 0-d tensor of a number."""
+    check_options(layout)
     return tensor(s, dtype=dtype or default_dtype(), device=device, requires_grad=requires_grad)
 
 
@@ -181,17 +183,6 @@ def _filled(shape, value, dtype, requires_grad: bool) -> Tensor:
     if dtype.category == 1:
         value = np.asarray(int(value)).astype(dtype.compute)
     return _finish(new_array_tensor(np.full(shape, value, dtype.compute), dtype), requires_grad)
-
-
-def check_fits(value, dtype: DType) -> None:
-    """Raise where a number does not fit into an integer type."""
-    if dtype.category == 1 and isinstance(value, (int, float)):
-        limits = dtypes.iinfo(dtype)
-        low = -limits.max if limits.min == 0 else limits.min       # -1 may mean 255
-        if not low <= value <= limits.max:
-            name = "int" if dtype is dtypes.int32 else f"{dtype.name}_t"
-            raise RuntimeError(f"value cannot be converted to type {name} without overflow: "
-                               f"received {value}")
 
 
 def _check_types(name: str, dtype, device=None) -> None:
@@ -335,7 +326,7 @@ def _check_steps(name: str, start, end, steps) -> None:
 
 
 def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=None,
-             requires_grad=False) -> Tensor:
+             requires_grad=False, pin_memory=False) -> Tensor:
     """`steps` numbers from start to end, both included."""
     _check_steps("linspace", start, end, steps)
     check_device(device)
@@ -365,7 +356,7 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
 
 
 def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, layout=None, device=None,
-             requires_grad=False) -> Tensor:
+             requires_grad=False, pin_memory=False) -> Tensor:
     """base to the powers of linspace(start, end, steps)."""
     _check_steps("logspace", start, end, steps)
     check_device(device)
@@ -381,7 +372,7 @@ def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, layout=None,
 
 
 def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None,
-        requires_grad=False) -> Tensor:
+        requires_grad=False, pin_memory=False) -> Tensor:
     """The identity matrix."""
     check_device(device)
     check_options(layout)

@@ -6,11 +6,14 @@ promotion rules are in :func:`promote_types`.
 
 from __future__ import annotations
 
+import functools
+import math
+
 import numpy as np
 
 __all__ = [
-    "Size", "as_dtype", "default_dtype", "device", "dtype", "dtype_from_numpy", "finfo", "iinfo",
-    "layout", "memory_format", "promote_types", "set_default_dtype",
+    "Size", "as_dtype", "check_fits", "default_dtype", "device", "dtype", "dtype_from_numpy",
+    "finfo", "iinfo", "layout", "memory_format", "promote_types", "set_default_dtype",
 ]
 
 
@@ -162,6 +165,16 @@ class Size(tuple):
 
     __slots__ = ()
 
+    def __new__(cls, extents=()):
+        extents = tuple(extents)
+        for i, extent in enumerate(extents):
+            if extent.__class__ is not int:
+                if not hasattr(extent, "__index__"):
+                    raise TypeError(f"torch.Size() takes an iterable of 'int' (item {i} is "
+                                    f"'{type(extent).__name__}')")
+                extents = tuple(e.__index__() for e in extents[:i + 1]) + extents[i + 1:]
+        return tuple.__new__(cls, extents)
+
     def numel(self) -> int:
         """The product of the extents."""
         total = 1
@@ -304,7 +317,7 @@ class finfo:
         else:
             limits = np.finfo(real.storage)
             self.eps, self.tiny = float(limits.eps), float(limits.tiny)
-            self.max, self.resolution = float(limits.max), float(limits.resolution)
+            self.max, self.resolution = float(limits.max), float(f"1e-{limits.precision}")
             self.smallest_subnormal = float(limits.smallest_subnormal)
         self.min, self.smallest_normal = -self.max, self.tiny
 
@@ -327,3 +340,27 @@ class iinfo:
 
     def __repr__(self) -> str:
         return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
+
+
+_C_NAMES = {"int32": "int", "float32": "float", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
+            "float64": "double"}
+
+
+@functools.cache
+def _limits(kind: dtype) -> tuple[float, float]:
+    if kind.category == 1:
+        limits = iinfo(kind)
+        return -limits.max if limits.min == 0 else limits.min, limits.max     # -1 may mean 255
+    largest = finfo(kind).max
+    return -largest, largest
+
+
+def check_fits(value, kind: dtype) -> None:
+    """Raise where a Python number does not fit into a type: infinity fits into floating ones."""
+    if kind.category not in (1, 2) or not isinstance(value, (int, float)):
+        return
+    low, high = _limits(kind)
+    if not low <= value <= high and (kind.category == 1 or abs(value) < math.inf):
+        name = _C_NAMES.get(kind.name, f"{kind.name}_t")
+        raise RuntimeError(f"value cannot be converted to type {name} without overflow: "
+                           f"received {value}")

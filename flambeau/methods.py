@@ -309,8 +309,10 @@ Tensor.T = property(lambda self: DECLARED["permute"].function(            # type
 Tensor.mT = property(lambda self: DECLARED["_private.mT"].function(self))  # type: ignore
 Tensor.H = property(lambda self: DECLARED["adjoint"].function(self))       # type: ignore
 Tensor.mH = property(lambda self: DECLARED["adjoint"].function(self))      # type: ignore
-Tensor.real = property(lambda self: DECLARED["real"].function(self))       # type: ignore
-Tensor.imag = property(lambda self: DECLARED["imag"].function(self))       # type: ignore
+Tensor.real = property(lambda self: DECLARED["real"].function(self),       # type: ignore
+                       lambda self, parts: self.real.copy_(parts))
+Tensor.imag = property(lambda self: DECLARED["imag"].function(self),       # type: ignore
+                       lambda self, parts: self.imag.copy_(parts))
 Tensor._base = property(lambda self: _base(self))                          # type: ignore
 Tensor.grad_fn = property(lambda self: _grad_fn(self))                     # type: ignore
 
@@ -369,8 +371,19 @@ __all__ += ["attach", "building", "flush", "new_array_tensor", "pin", "store"]
 
 from .ops import overloads as _overloads  # noqa: E402
 
-for _name in ("max", "min", "median", "norm", "scatter", "repeat_interleave"):
+for _name in ("masked_fill", "max", "min", "median", "scatter", "repeat_interleave", "swapaxes",
+              "tensor_split"):
     setattr(Tensor, _name, getattr(_overloads, _name))
+
+
+def _norm(self, p="fro", dim=None, keepdim=False, dtype=None):
+    """The p-norm of the elements over dim."""
+    return _overloads.norm(self, p, dim, keepdim, dtype=dtype)
+
+
+def _split(self, split_size, dim=0, *, axis=None):
+    """Pieces of a given size (the last may be smaller), or of given sizes."""
+    return DECLARED["split"].function(self, split_size, dim if axis is None else axis)
 
 
 def _scatter_in_place(self, dim, index, src=None, *, value=None, reduce=None):
@@ -380,6 +393,7 @@ def _scatter_in_place(self, dim, index, src=None, *, value=None, reduce=None):
                  "scatter")
 
 
+Tensor.norm, Tensor.split = _norm, _split     # type: ignore[attr-defined]
 Tensor.scatter_ = _scatter_in_place          # type: ignore[attr-defined]
 
 
@@ -401,8 +415,8 @@ def in_place_form(function, name: str):
     return method
 
 
-for _name in ("index_put", "masked_scatter"):
-    setattr(Tensor, _name + "_", in_place_form(getattr(_dynamic, _name), _name))
+for _function in (_dynamic.index_put, _dynamic.masked_scatter, _overloads.masked_fill):
+    setattr(Tensor, _function.__name__ + "_", in_place_form(_function, _function.__name__))
 
 
 def _where_method(self, condition, other):

@@ -574,7 +574,7 @@ def overwriting(old: Tensor, new: Tensor) -> Tensor:
 
 def _write_through(storage: Storage, chain, tensor: Tensor, new: Value) -> Value:
     """The base value after `new` is written to the view at the end of `chain`."""
-    from .ops.views import write_view
+    from .ops.view_writes import write_view
     key = tuple((declaration, static, index) for declaration, static, index in chain)
     return record(write_view, (_Bare(storage.value), _Bare(new)), key)[1][0]
 

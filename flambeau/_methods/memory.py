@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .. import dtypes
 from ..dtypes import dtype as DType
+from ..ops._arguments import type_name
 from ..ops.declare import DECLARED
 from ..record.values import concrete
 from ..tensor import from_value
@@ -45,8 +48,10 @@ def _strided_array(base: np.ndarray, chain) -> np.ndarray | None:
     from ..graph.ir import p, topological_order
     array = base
     for declaration, static, number in chain:
-        if declaration.name == "diagonal":
-            array = _diagonal(array, *static)
+        if declaration.name in _VIEWS:
+            array = _VIEWS[declaration.name](array, *static)
+            if array is None:
+                return None
             continue
         start = p.input(index=0, shape=array.shape, dtype=dtypes.dtype_from_numpy(array.dtype))
         built = declaration.build([start], static)
@@ -94,6 +99,26 @@ def _diagonal(array: np.ndarray, offset: int, dim1: int, dim2: int) -> np.ndarra
     seen = array.diagonal(offset, dim1, dim2)
     corner = np.moveaxis(array, (dim1, dim2), (-2, -1))[..., max(0, -offset):, max(0, offset):]
     return np.lib.stride_tricks.as_strided(corner, seen.shape, seen.strides)
+
+
+def _pairs(array: np.ndarray) -> np.ndarray:
+    """Complex numbers as real and imaginary parts in a last dimension."""
+    real = array.real
+    return np.lib.stride_tricks.as_strided(
+        real, (*real.shape, 2), (*real.strides, real.itemsize))
+
+
+def _complex_numbers(array: np.ndarray) -> np.ndarray | None:
+    """Pairs as complex numbers; None where the two do not lie next to each other."""
+    if array.strides[-1] != array.itemsize:
+        return None
+    return array.view(np.result_type(array.dtype, np.complex64))[..., 0]
+
+
+# views that NumPy has as a whole, rather than movement by movement
+_VIEWS: dict[str, Callable[..., np.ndarray | None]] = {
+    "diagonal": _diagonal, "view_as_real": _pairs, "view_as_complex": _complex_numbers,
+}
 
 
 def _restrided(source: np.ndarray, shape, strides, offset: int) -> np.ndarray | None:
@@ -152,17 +177,25 @@ def _ghost(view) -> tuple[np.ndarray | None, int]:
     key = (base, view._chain)
     found = _ghosts.get(key)
     if found is None:
-        whole = np.lib.stride_tricks.as_strided(
-            np.empty(1, np.int8), tuple(base.shape), _row_major(base.shape), writeable=False)
+        whole = _ghost_of(base.shape, _row_major(base.shape), base.dtype.storage)
         array = _strided_array(whole, view._chain)
         offset = 0
-        if array is not None and 0 not in array.shape:
-            offset = (array.__array_interface__["data"][0]
-                      - whole.__array_interface__["data"][0])
+        if array is not None:
+            if 0 not in array.shape:
+                offset = (array.__array_interface__["data"][0]
+                          - whole.__array_interface__["data"][0]) // array.itemsize
+            array = _ghost_of(array.shape, [s // array.itemsize for s in array.strides], np.int8)
         if len(_ghosts) > 10_000:
             _ghosts.clear()
         found = _ghosts[key] = array, offset
     return found
+
+
+def _ghost_of(shape, strides, kind) -> np.ndarray:
+    """An array of one element that says it has others, `strides` elements apart."""
+    one = np.empty(1, kind)
+    return np.lib.stride_tricks.as_strided(
+        one, tuple(shape), tuple(s * one.itemsize for s in strides), writeable=False)
 
 
 def _row_major(shape) -> tuple[int, ...]:
@@ -276,6 +309,11 @@ def _given_shape(size) -> tuple[int, ...]:
     if len(size) == 1 and not isinstance(size[0], int):
         first = size[0]
         size = tuple(first) if isinstance(first, (tuple, list)) else size
+    for s in size:
+        if not hasattr(s, "__index__"):
+            raise TypeError("view() received an invalid combination of arguments - got "
+                            f"({', '.join(type_name(x) for x in size)}), but expected one of:\n "
+                            "* (torch.dtype dtype)\n * (tuple of ints size)\n")
     return tuple(s if isinstance(s, int) else s.__index__() for s in size)
 
 

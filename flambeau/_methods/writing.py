@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .._data import shape_of
-from ..construct import check_fits, full_tensor, tensor
+from ..construct import full_tensor, tensor
+from ..dtypes import check_fits
 from ..ops._arguments import type_name
 from ..ops.build import broadcast_shapes
 from ..ops.declare import DECLARED

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from ..construct import full_tensor
 from ..graph.ir import building
+from ..record.saved import inplace_error
 from ..record.trace import current_trace, record
 from ..record.values import Value
 from ..tensor import _BOUNDARY, Tensor, _Bare, from_value
@@ -19,6 +21,7 @@ class FunctionCtx:
 
     def __init__(self) -> None:
         self._saved: tuple = ()
+        self._kept: list[_Kept] | None = None
         self._non_differentiable: set[int] = set()
         self._dirty: tuple = ()
         self._materialize = True
@@ -37,7 +40,9 @@ class FunctionCtx:
         if self._freed:
             from ..record.backward import FREED_MESSAGE
             raise RuntimeError(FREED_MESSAGE)
-        return self._saved
+        if self._kept is None:                      # forward still runs
+            return self._saved
+        return tuple(k.tensor if k.value is None else k.unpacked() for k in self._kept)
 
     saved_variables = saved_tensors
 
@@ -52,6 +57,30 @@ class FunctionCtx:
     def set_materialize_grads(self, value: bool) -> None:
         """Whether missing gradients arrive as zeros (True) or None."""
         self._materialize = value
+
+
+class _Kept:
+    """A saved tensor as it was when forward ended; what is written to it later is refused."""
+
+    __slots__ = ("tensor", "value", "version", "maker")
+
+    def __init__(self, tensor, maker: str = ""):
+        self.tensor = tensor
+        self.value: Value | None = tensor._fetch() if isinstance(tensor, Tensor) else None
+        self.version = 0 if self.value is None else tensor._version
+        self.maker = maker                          # the function, if this is its output
+
+    def unpacked(self) -> Tensor:
+        assert self.value is not None
+        if self.value.written:
+            maker = self.maker
+            if not maker and self.tensor.grad_fn is not None:
+                maker = self.tensor.grad_fn.name().partition("Backward")[0]
+            raise RuntimeError(inplace_error(self.value.aval, "in place after it was saved",
+                                             maker, self.tensor._version, self.version))
+        if self.tensor._fetch() is self.value:
+            return self.tensor
+        return from_value(self.value)               # seen through a view that was written since
 
 
 class _FunctionNode:
@@ -102,7 +131,7 @@ class _FunctionNode:
             pairs.append((value, gradient._fetch()))
         if not retain:
             self.ctx._freed = True
-            self.ctx._saved = ()
+            self.ctx._saved, self.ctx._kept = (), []
         return pairs
 
 
@@ -124,10 +153,16 @@ class Function:
     """
 
     def __init__(self, *args, **kwargs):
-        raise RuntimeError(f"{type(self).__name__} should not be instantiated. Methods on autograd "
-                           "functions are all static, so you should invoke them on the class "
-                           "itself. Instantiating an autograd function will raise an error in a "
-                           "future version of PyTorch.")
+        warnings.warn(f"{type(self)} should not be instantiated. Methods on autograd functions are "
+                      "all static, so you should invoke them on the class itself. Instantiating an "
+                      "autograd function will raise an error in a future version of PyTorch.",
+                      DeprecationWarning, stacklevel=2)
+
+    def __call__(self, *args, **kwargs):
+        raise RuntimeError("Legacy autograd function with non-static forward method is deprecated. "
+                           "Please use new-style autograd function with static forward method. "
+                           "(Example: https://pytorch.org/docs/stable/autograd.html"
+                           "#torch.autograd.Function)")
 
     @staticmethod
     def forward(*args, **kwargs):
@@ -162,7 +197,16 @@ class Function:
         avals = [(tuple(o.shape), o.dtype) if isinstance(o, Tensor) else None for o in listed]
         node = _FunctionNode(cls, ctx, inputs, avals)
         made = [cls._connect(node, i, o, ctx) for i, o in enumerate(listed)]
+        ctx._kept = [cls._keep(s, listed, made) for s in ctx._saved]
         return made[0] if single else tuple(made)
+
+    @classmethod
+    def _keep(cls, saved, outputs: list, made: list) -> _Kept:
+        """What backward finds of a saved tensor: an output has the history that it got here."""
+        for output, connected in zip(outputs, made):
+            if saved is output:
+                return _Kept(connected, cls.__name__)
+        return _Kept(saved)
 
     @staticmethod
     def _connect(node: _FunctionNode, index: int, output, ctx: FunctionCtx):

@@ -12,7 +12,8 @@ from .declare import operation
 from .index import wrap_index
 from .reduce import norm_node
 from .shape import embed_diagonal
-from .views import _put_back, _Views, sections
+from .view_writes import as_complex, as_pairs, put_back
+from .views import _Views, sections
 
 __all__: list[str] = []
 
@@ -155,7 +156,7 @@ def _declare_scatter(name: str, of: str, description: str) -> None:
                                f"= {list(src.shape)}, slice size = {list(part.shape)}")
         if part is input:
             return cast(src, input.dtype)
-        return _put_back(part, input, cast(src, input.dtype))
+        return put_back(part, input, cast(src, input.dtype))
 
     if name == "diagonal_scatter":
         def body(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1):
@@ -187,7 +188,7 @@ def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int = None, e
         raise RuntimeError(f"expected src to have a size equal to the slice of self. src size = "
                            f"{list(src.shape)}, slice size = {list(part.shape)}")
     src = cast(src, input.dtype)
-    return src if part is input else _put_back(part, input, src)
+    return src if part is input else put_back(part, input, src)
 
 
 # ---- writing at computed places -----------------------------------------------------------------
@@ -244,9 +245,7 @@ def view_as_complex(input: Tensor):
     if input.dtype not in (dtypes.float32, dtypes.float64):
         raise RuntimeError("view_as_complex is only supported for half, float and double tensors, "
                            f"but got a tensor of scalar type: {input.dtype.legacy_name}")
-    last, shape = input.ndim - 1, input.shape[:-1]
-    parts = [p.reshape(slice_dim(input, last, i, i + 1), shape=shape) for i in (0, 1)]
-    return p.complex(*parts)
+    return as_complex(input)
 
 
 @operation(method=False, view=True)
@@ -254,9 +253,7 @@ def view_as_real(input: Tensor):
     """Complex numbers as pairs in a new last dimension."""
     if not input.dtype.is_complex:
         raise RuntimeError("view_as_real is only supported for complex tensors")
-    shape = input.shape + (1,)
-    return p.concatenate(p.reshape(p.real(input), shape=shape),
-                         p.reshape(p.imag(input), shape=shape), dim=input.ndim)
+    return as_pairs(input)
 
 
 # ---- distances and products of vectors ----------------------------------------------------------

@@ -76,7 +76,7 @@ def broadcast_shapes(*shapes) -> tuple[int, ...]:
         length = max(len(result), len(shape))
         left = [1] * (length - len(result)) + result
         right = [1] * (length - len(shape)) + shape
-        for d, (a, b) in enumerate(zip(left, right)):
+        for d, a, b in reversed(list(zip(range(length), left, right))):
             if a != b and a != 1 and b != 1:
                 raise RuntimeError(
                     f"The size of tensor a ({a}) must match the size of tensor b ({b}) at "
@@ -94,8 +94,8 @@ def expanded(node: Node, size) -> Node:
                            f"size={list(size)}): the number of sizes provided ({len(size)}) must "
                            "be greater or equal to the number of dimensions in the tensor "
                            f"({node.ndim})")
-    shape = []
-    for d, extent in enumerate(size):
+    shape = list(size)
+    for d, extent in reversed(list(enumerate(size))):
         old = node.shape[d - extra] if d >= extra else None
         if extent == -1:
             if old is None:
@@ -106,7 +106,7 @@ def expanded(node: Node, size) -> Node:
             raise RuntimeError(f"The expanded size of the tensor ({extent}) must match the "
                                f"existing size ({old}) at non-singleton dimension {d}.  Target "
                                f"sizes: {list(size)}.  Tensor sizes: {list(node.shape)}")
-        shape.append(extent)
+        shape[d] = extent
     return expand_to(node, tuple(shape))
 
 

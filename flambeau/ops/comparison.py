@@ -203,7 +203,7 @@ def heaviside(input: Tensor, values: Tensor):
     return p.where(p.eq(a, zero), b, p.where(p.gt(a, zero), one, zero))
 
 
-@operation(inplace=True)
+@operation()
 def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number):
     """input with the elements where mask holds set to value."""
     if mask.dtype is not dtypes.bool_:

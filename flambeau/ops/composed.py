@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import dtypes
 from . import assemble, scans, statistics  # noqa: F401
-from .declare import DECLARED
+from .declare import DECLARED, write_out
 from .dynamic import _array, _tensor
 
 __all__ = [
@@ -171,8 +171,9 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     edges = _edges_of(x, bins, range, input.dtype)
     weights = None if weight is None else _array(weight).reshape(-1)
     counts = np.histogram(x, edges, weights=weights, density=density)[0]
-    return _result("histogram", "hist bin_edges", _tensor(counts, input.dtype),
-                   _tensor(edges, input.dtype))
+    found = _result("histogram", "hist bin_edges", _tensor(counts, input.dtype),
+                    _tensor(edges, input.dtype))
+    return found if out is None else write_out(out, found, "histogram")
 
 
 def histogramdd(input, bins, *, range=None, weight=None, density=False):
@@ -197,7 +198,8 @@ def nonzero_static(input, *, size, fill_value=-1, out=None):
         found = found[:, :0]
     rows = np.full((size, found.shape[1]), fill_value, np.int64)
     rows[:min(size, len(found))] = found[:size]
-    return _tensor(rows, dtypes.int64)
+    made = _tensor(rows, dtypes.int64)
+    return made if out is None else write_out(out, made, "nonzero_static")
 
 
 # ---- other names and arrangements ---------------------------------------------------------------

@@ -22,7 +22,7 @@ from ..graph.ir import Node, p
 from ..record.trace import Operation, flush, reads_numpy, record
 from ._arguments import check_arguments, refuse_operands
 
-__all__ = ["DECLARED", "Declaration", "Parameter", "apply_operation", "operation"]
+__all__ = ["DECLARED", "Declaration", "Parameter", "apply_operation", "operation", "write_out"]
 
 DECLARED: dict[str, Declaration] = {}
 _OPERANDS = ("Tensor", "Tensor | None", "Tensor | Number", "Tensor | Number | None", "Number",
@@ -174,7 +174,7 @@ def _make_function(declaration: Declaration) -> Callable:
         lines.append(f"    result = {call}")
         lines.append("    return result if out is None else _write_out(out, result, "
                      f"'{declaration.name}')")
-        scope["_write_out"] = _write_out
+        scope["_write_out"] = write_out
     else:
         lines.append(f"    return {call}")
     exec("\n".join(lines), scope)
@@ -212,11 +212,12 @@ def _sequence(tensors, operation_name, name):
     return tensors
 
 
-def _write_out(out, result, name):
+def write_out(out, result, name):
+    """Store `result`, a tensor or a tuple of them, in what ``out=`` of `name` was given."""
     if isinstance(result, tuple):
         for o, r in zip(out, result):
             o._write_out(r, name)
-        return out
+        return result._make(out) if hasattr(result, "_make") else out
     out._write_out(result, name)
     return out
 

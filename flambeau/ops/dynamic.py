@@ -187,12 +187,13 @@ def bucketize(input, boundaries, *, out_int32: bool = False, right: bool = False
     return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)
 
 
-def isin(elements, test_elements, *, assume_unique: bool = False, invert: bool = False):
+def isin(elements, test_elements, *, assume_unique: bool = False, invert: bool = False,
+         out=None):
     """Whether elements occur among test_elements."""
     from ..tensor import Tensor
     a = _array(elements) if isinstance(elements, Tensor) else np.asarray(elements)
     b = _array(test_elements) if isinstance(test_elements, Tensor) else np.asarray(test_elements)
-    return _tensor(np.isin(a, b, invert=invert), dtypes.bool_)
+    return _written(_tensor(np.isin(a, b, invert=invert), dtypes.bool_), out)
 
 
 def index_put(input, indices, values, accumulate: bool = False):

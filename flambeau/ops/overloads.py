@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import string
 
-from .declare import DECLARED
+from ..dtypes import check_fits
+from .declare import DECLARED, write_out
 
-__all__ = ["broadcast_tensors", "einsum", "max", "median", "meshgrid", "min", "norm", "permute",
-           "repeat_interleave", "scatter", "tensordot", "where"]
+__all__ = ["broadcast_tensors", "einsum", "masked_fill", "max", "median", "meshgrid", "min",
+           "norm", "permute", "repeat_interleave", "scatter", "swapaxes", "tensor_split",
+           "tensordot", "where"]
 
 
 def _is_tensor(x) -> bool:
@@ -32,14 +34,7 @@ def _extreme(name: str):
             found = DECLARED[whole].function(input)
         else:
             found = DECLARED[along].function(input, int(dim), bool(keepdim))
-        if out is None:
-            return found
-        if isinstance(found, tuple):
-            out[0]._write_out(found[0], name)
-            out[1]._write_out(found[1], name)
-            return out
-        out._write_out(found, name)
-        return out
+        return found if out is None else write_out(out, found, name)
     function.__name__ = function.__qualname__ = name
     function.__doc__ = (f"The {name}imum of all elements, along a dimension (with indices), or of "
                         "two tensors element by element.")
@@ -49,14 +44,17 @@ def _extreme(name: str):
 max, min = _extreme("max"), _extreme("min")
 
 
-def median(input, dim=None, keepdim=False):
+def median(input, dim=None, keepdim=False, *, out=None, axis=None):
     """The lower median of all elements, or along a dimension with its index."""
+    dim = axis if axis is not None else dim
     if dim is None:
-        return DECLARED["_private._median_all"].function(input)
-    return DECLARED["_private._median_dim"].function(input, dim, keepdim)
+        found = DECLARED["_private._median_all"].function(input)
+    else:
+        found = DECLARED["_private._median_dim"].function(input, dim, keepdim)
+    return found if out is None else write_out(out, found, "median")
 
 
-def norm(input, p="fro", dim=None, keepdim=False, dtype=None, out=None):
+def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
     """The p-norm of the elements over dim."""
     if p == "nuc":
         from . import linalg_norms  # noqa: F401
@@ -66,10 +64,7 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None, out=None):
     if isinstance(dim, list):
         dim = tuple(dim)
     found = DECLARED["_private._norm"].function(input, order, dim, keepdim, dtype)
-    if out is None:
-        return found
-    out._write_out(found, "linalg_vector_norm")
-    return out
+    return found if out is None else write_out(out, found, "linalg_vector_norm")
 
 
 def _equation_of(arguments) -> tuple[str, tuple]:
@@ -140,10 +135,7 @@ def tensordot(a, b, dims=2, out=None):
     else:
         dims_a, dims_b = (tuple(d) if isinstance(d, (list, tuple)) else (d,) for d in dims)
     found = DECLARED["_private._tensordot"].function(a, b, dims_a, dims_b)
-    if out is None:
-        return found
-    out._write_out(found, "tensordot")
-    return out
+    return found if out is None else write_out(out, found, "tensordot")
 
 
 def meshgrid(*tensors, indexing=None):
@@ -171,10 +163,7 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None, out=None):
     """input with src written (or combined) at index along dim."""
     found = DECLARED["_private._scatter"].function(input, dim, index,
                                                    value if src is None else src, reduce)
-    if out is None:
-        return found
-    out._write_out(found, "scatter")
-    return out
+    return found if out is None else write_out(out, found, "scatter")
 
 
 def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
@@ -194,6 +183,28 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
                            f"{input.shape[dim]}")
     from ..dtypes import int64
     return DECLARED["index_select"].function(input, dim, from_value(concrete(index, int64)))
+
+
+def masked_fill(input, mask, value):
+    """input with the elements where mask holds set to value."""
+    check_fits(value, input.dtype)
+    return DECLARED["masked_fill"].function(input, mask, value)
+
+
+def swapaxes(input, axis0, axis1):
+    """Two dimensions exchanged."""
+    return DECLARED["transpose"].function(input, axis0, axis1)
+
+
+def tensor_split(input, indices_or_sections=None, dim=0, *, indices=None, sections=None,
+                 axis=None):
+    """Pieces at given places (indices), or a number of pieces (sections) as equal as can be."""
+    given = [x for x in (indices_or_sections, indices, sections) if x is not None]
+    if len(given) != 1:
+        raise TypeError("tensor_split() received an invalid combination of arguments: expected one "
+                        f"of indices_or_sections, indices and sections, received {len(given)}")
+    return DECLARED["tensor_split"].function(
+        input, given[0], dim if axis is None else axis)
 
 
 def permute(input, dims):

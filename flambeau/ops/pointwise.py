@@ -200,7 +200,7 @@ def sinc(input: Tensor):
     return p.where(zero, full_like(x, 1), p.div(p.sin(safe), safe))
 
 
-@operation()
+@operation(out=True)
 def angle(input: Tensor):
     """The argument of complex numbers; 0 or pi for real ones."""
     return p.angle(to_float(input))
@@ -218,7 +218,7 @@ def conj(input: Tensor):
     return p.conj(input) if input.dtype.is_complex else p.reshape(input, shape=input.shape)
 
 
-@operation("complex", method=False)
+@operation("complex", method=False, out=True)
 def complex_(real: Tensor, imag: Tensor):
     """Complex numbers of their real and imaginary parts."""
     if any(n.dtype.category != 2 or n.dtype is dtypes.bfloat16 for n in (real, imag)):
@@ -230,7 +230,7 @@ def complex_(real: Tensor, imag: Tensor):
     return p.complex(*broadcast(real, imag))
 
 
-@operation(method=False)
+@operation(method=False, out=True)
 def polar(abs: Tensor, angle: Tensor):
     """Complex numbers of their absolute values and angles."""
     size, turn = broadcast(abs, angle)
@@ -279,13 +279,13 @@ def isfinite(input: Tensor):
     return p.logical_not(p.bitwise_or(p.isnan(input), p.isinf(input)))
 
 
-@operation()
+@operation(out=True)
 def isposinf(input: Tensor):
     """Whether elements are plus infinity."""
     return p.eq(input, full_like(input, math.inf)) if input.dtype.category > 1 else _false(input)
 
 
-@operation()
+@operation(out=True)
 def isneginf(input: Tensor):
     """Whether elements are minus infinity."""
     return p.eq(input, full_like(input, -math.inf)) if input.dtype.category > 1 else _false(input)
@@ -300,7 +300,7 @@ def isreal(input: Tensor):
     return p.eq(part, full_like(part, 0))
 
 
-@operation()
+@operation(out=True)
 def signbit(input: Tensor):
     """Whether the sign bit is set."""
     return p.signbit(input)
@@ -470,7 +470,7 @@ for _row in (
 
 
 @operation(out=True)
-def fmax(input: Tensor, other: Tensor | Number):
+def fmax(input: Tensor, other: Tensor):
     """The larger of two elements; a number rather than NaN."""
     a, b = operands(input, other)
     if a.dtype.category < 2:
@@ -479,7 +479,7 @@ def fmax(input: Tensor, other: Tensor | Number):
 
 
 @operation(out=True)
-def fmin(input: Tensor, other: Tensor | Number):
+def fmin(input: Tensor, other: Tensor):
     """The smaller of two elements; a number rather than NaN."""
     a, b = operands(input, other)
     if a.dtype.category < 2:

@@ -141,7 +141,7 @@ def _dim_or_unbiased(dim, unbiased):
 
 @operation(out=True)
 def var(input: Tensor, dim: tuple = None, unbiased: bool = None,
-        keepdim: bool = False, *, correction: int = None):
+        keepdim: bool = False, *, correction: float = None):
     """The variance over dim, with n - correction in the denominator (1 by default)."""
     dim, unbiased = _dim_or_unbiased(dim, unbiased)
     return variance(input, dim, _correction(unbiased, correction), keepdim)
@@ -149,7 +149,7 @@ def var(input: Tensor, dim: tuple = None, unbiased: bool = None,
 
 @operation(out=True)
 def std(input: Tensor, dim: tuple = None, unbiased: bool = None,
-        keepdim: bool = False, *, correction: int = None):
+        keepdim: bool = False, *, correction: float = None):
     """The standard deviation over dim."""
     dim, unbiased = _dim_or_unbiased(dim, unbiased)
     return p.sqrt(variance(input, dim, _correction(unbiased, correction), keepdim))
@@ -166,7 +166,7 @@ def _mean(input, dim, keepdim):
 
 @operation(method=False)
 def var_mean(input: Tensor, dim: tuple = None, unbiased: bool = None,
-             keepdim: bool = False, *, correction: int = None):
+             keepdim: bool = False, *, correction: float = None):
     """Variance and mean."""
     dim, unbiased = _dim_or_unbiased(dim, unbiased)
     return _Pair((variance(input, dim, _correction(unbiased, correction), keepdim),
@@ -175,7 +175,7 @@ def var_mean(input: Tensor, dim: tuple = None, unbiased: bool = None,
 
 @operation(method=False)
 def std_mean(input: Tensor, dim: tuple = None, unbiased: bool = None,
-             keepdim: bool = False, *, correction: int = None):
+             keepdim: bool = False, *, correction: float = None):
     """Standard deviation and mean."""
     dim, unbiased = _dim_or_unbiased(dim, unbiased)
     return _Pair((p.sqrt(variance(input, dim, _correction(unbiased, correction), keepdim)),
@@ -212,7 +212,8 @@ def _check_not_empty(input: Node, dim, name: str) -> None:
     dims = normalise_dims(dim, input.ndim)
     if any(input.shape[d] == 0 for d in dims):
         if dim is None:
-            raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel()"
+            kind = IndexError if name.startswith("arg") else RuntimeError
+            raise kind(f"{name}(): Expected reduction dim to be specified for input.numel()"
                                " == 0. Specify the reduction dim with the 'dim' argument.")
         raise IndexError(f"{name}(): Expected reduction dim {dims[0]} to have non-zero size.")
 
@@ -233,7 +234,7 @@ _declare_extreme("amax", "The largest element over dim; the gradient is shared a
 _declare_extreme("amin", "The smallest element over dim; the gradient is shared among ties.")
 
 
-@operation()
+@operation(out=True)
 def aminmax(input: Tensor, *, dim: int = None, keepdim: bool = False):
     """The smallest and the largest element."""
     dims = normalise_dims(dim, input.ndim)
@@ -359,13 +360,13 @@ def log_softmax_node(input: Node, dim: int) -> Node:
     return p.sub(low, spread(total, input.shape, dims))
 
 
-@operation("softmax")
+@operation("softmax", out=True)
 def softmax(input: Tensor, dim: int, dtype: dtype = None):
     """exp(x) / sum(exp(x)) along dim."""
     return softmax_node(_floating(input, dtype, "softmax"), dim)
 
 
-@operation("log_softmax")
+@operation("log_softmax", out=True)
 def log_softmax(input: Tensor, dim: int, dtype: dtype = None):
     """log(softmax(x)) along dim."""
     return log_softmax_node(_floating(input, dtype, "log_softmax"), dim)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import linalg, linalg_norms  # noqa: F401
-from .declare import DECLARED
+from .declare import DECLARED, write_out
 from .reduce import results
 
 __all__ = [
@@ -118,7 +118,8 @@ def _int64():
 def lu(A, pivot=True, get_infos=False, out=None):
     """(LU, pivots), and a status of zeros if get_infos."""
     packed, pivots, info = _linalg("lu_factor_ex")(A, pivot=pivot)
-    return (packed, pivots, info) if get_infos else (packed, pivots)
+    found = (packed, pivots, info) if get_infos else (packed, pivots)
+    return found if out is None else write_out(out, found, "lu")
 
 
 def lu_solve(b, LU_data, LU_pivots, *, out=None):

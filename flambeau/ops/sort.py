@@ -29,14 +29,14 @@ def sort_(input: Tensor, dim: int = -1, descending: bool = False, stable: bool =
     return Extremes["sort"](sort_node(input, dim, descending))
 
 
-@operation()
+@operation(out=True)
 def argsort(input: Tensor, dim: int = -1, descending: bool = False,
             stable: bool = False):
     """The indices that sort along dim."""
     return sort_node(input, dim, descending)[1]
 
 
-@operation("msort", method=True)
+@operation("msort", out=True)
 def msort(input: Tensor):
     """Sorted along the first dimension."""
     return sort_node(input, 0, False)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import fourier, special  # noqa: F401
+from . import assemble, fourier, special  # noqa: F401
 from .declare import DECLARED
 
 __all__ = ["frexp", "istft", "mvlgamma", "polygamma", "stft"]

@@ -1,14 +1,13 @@
-"""Views: operations whose result shares memory with their input, and writing through them."""
+"""Views: operations whose result shares memory with their input."""
 
 from __future__ import annotations
 
-from ..graph.ir import Node, full, p
+from ..graph.ir import Node, p
 from ..graph.primitives.movement import slice_dim
-from ..record.trace import Operation
 from .build import expanded, normalise_dim, normalise_dims
 from .declare import operation
 
-__all__ = ["infer_shape", "write_view"]
+__all__ = ["infer_shape"]
 
 
 # ---- reshaping -----------------------------------------------------------------------------------
@@ -403,6 +402,8 @@ def tensor_split(input: Tensor, indices_or_sections: tuple, dim: int = 0):
     extent = input.shape[normalise_dim(dim, input.ndim)]
     if isinstance(indices_or_sections, int):
         n = indices_or_sections
+        if n <= 0:
+            raise RuntimeError(f"number of sections must be larger than 0, got {n}")
         sizes = [extent // n + (i < extent % n) for i in range(n)]
     else:
         places = [min(max(i + extent if i < 0 else i, 0), extent) for i in indices_or_sections]
@@ -461,69 +462,3 @@ def imag(input: Tensor):
     if not input.dtype.is_complex:
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
     return p.imag(input)
-
-
-# ---- writing through views ----------------------------------------------------------------------
-
-
-def _put_back(node: Node, base: Node, new: Node) -> Node:
-    """`base` after `new` is written at `node`, a movement of `base`."""
-    if node is base:
-        return new
-    source = node.inputs[0]
-    if node.op == "permute":
-        inverse = [0] * node.ndim
-        for i, d in enumerate(node.attrs["dims"]):
-            inverse[d] = i
-        new = p.permute(new, dims=tuple(inverse))
-    elif node.op == "reshape":
-        new = p.reshape(new, shape=source.shape)
-    elif node.op == "flip":
-        new = p.flip(new, dims=node.attrs["dims"])
-    elif node.op in ("detach", "variable", "boundary"):
-        pass
-    elif node.op == "slice":
-        new = _update_slice(source, new, node.attrs)
-    elif node.op == "as_strided":
-        new = p.as_strided_scatter(source, new, mode="set", **node.attrs)
-    elif node.op == "expand":
-        raise RuntimeError("unsupported operation: more than one element of the written-to tensor "
-                           "refers to a single memory location. Please clone() the tensor before "
-                           "performing the operation.")
-    elif node.op == "real":
-        new = p.complex(new, p.imag(source))
-    elif node.op == "imag":
-        new = p.complex(p.real(source), new)
-    else:
-        raise RuntimeError(f"writing through a view made by {node.op} is not supported: clone() "
-                           "the view before writing")
-    return _put_back(source, base, new)
-
-
-def _update_slice(source: Node, new: Node, attrs) -> Node:
-    """`source` with `new` in the place of the slice."""
-    low, high, interior = [], [], []
-    for extent, start, step, count in zip(source.shape, attrs["starts"], attrs["steps"],
-                                          new.shape):
-        used = (count - 1) * step + 1 if count else 0
-        low.append(start)
-        interior.append(step - 1)
-        high.append(extent - start - used)
-    if new.numel == 0:
-        return source
-    place = {"low": tuple(low), "high": tuple(high), "interior": tuple(interior), "value": 0}
-    from .. import dtypes
-    mask = p.pad(full(new.shape, True, dtypes.bool_), **place)
-    return p.where(mask, p.pad(new, **place), source)
-
-
-def _build_write(arguments, chain):
-    base, new = arguments
-    node = base
-    for declaration, static, index in chain:
-        built = declaration.build([node], static)
-        node = built if isinstance(built, Node) else built[index]
-    return _put_back(node, base, new)
-
-
-write_view = Operation("write through a view", _build_write)

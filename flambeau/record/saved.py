@@ -18,7 +18,7 @@ from ..graph.ir import Node
 from ._kept import RESULT, is_known, kept_places
 from .sites import user_site
 from .trace import Operation, Step, Trace
-from .values import Value
+from .values import Aval, Value
 
 __all__ = ["inplace_error", "mark_written", "refuse_overwritten"]
 
@@ -203,12 +203,13 @@ def _title(name: str) -> str:
     return "".join(w[:1].upper() + w[1:] for w in words)
 
 
-def inplace_error(node: Node, where: str, maker: str | None, present: int = 1,
+def inplace_error(node: Node | Aval, where: str, maker: str | None, present: int = 1,
                   expected: int = 0) -> str:
-    """PyTorch's message, with the line that wrote."""
+    """PyTorch's message, with the line that wrote and, of a node, the one that made it."""
     kind = f"[torch.{node.dtype.legacy_name}Tensor {list(node.shape)}]"
     kind += f", which is output 0 of {maker}," if maker else ""
-    made = f" (made at {node.site[0]}:{node.site[1]})" if node.site else ""
+    site = node.site if isinstance(node, Node) else None
+    made = f" (made at {site[0]}:{site[1]})" if site else ""
     return ("one of the variables needed for gradient computation has been modified by an inplace "
             f"operation: {kind} is at version {present}; expected version {expected} instead. "
             f"Written {where}{made}. Hint: use an operation that makes a new tensor there, or "
