@@ -177,7 +177,7 @@ def _ghost(view) -> tuple[np.ndarray | None, int]:
     key = (base, view._chain)
     found = _ghosts.get(key)
     if found is None:
-        whole = _ghost_of(base.shape, _row_major(base.shape), base.dtype.storage)
+        whole = _ghost_of(base.shape, _row_major(base.shape), base.dtype.compute)
         array = _strided_array(whole, view._chain)
         offset = 0
         if array is not None:

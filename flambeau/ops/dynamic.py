@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from .. import dtypes
-from ..graph.interpret import from_storage
+from ..graph.interpret import from_storage, to_storage
 from ..record.values import concrete
 from .declare import DECLARED
 
@@ -17,8 +17,8 @@ __all__ = ["argwhere", "bincount", "bucketize", "histc", "index_put", "isin", "m
 
 def _tensor(array: np.ndarray, kind: dtypes.dtype):
     from ..tensor import from_value
-    array = np.ascontiguousarray(array, dtype=kind.storage).reshape(array.shape)
-    return from_value(concrete(array, kind))
+    stored = np.ascontiguousarray(to_storage(array, kind), dtype=kind.storage)
+    return from_value(concrete(stored.reshape(array.shape), kind))
 
 
 def _array(tensor) -> np.ndarray:
