@@ -242,7 +242,7 @@ class _Loader:
                     "_use_new_zipfile_serialization=True), please torch.save your checkpoint "
                     "with this option in order to use mmap."
                 )
-            return self._load_legacy()
+            return self._load_legacy(start)
         except pickle.UnpicklingError as error:
             if not self.weights_only:
                 raise
@@ -296,7 +296,7 @@ class _Loader:
 
     # The legacy format
 
-    def _load_legacy(self) -> Any:
+    def _load_legacy(self, start: int) -> Any:
         data = memoryview(self.file.read())
         if not len(data):
             raise EOFError(f"Ran out of input: {self.described} is empty")
@@ -331,6 +331,7 @@ class _Loader:
 
         value = reader.next_pickle(persistent_load)
         reader.fill(loaded)
+        self.file.seek(start + reader.position)  # several objects may follow each other
         return value
 
     # Pickles

@@ -263,6 +263,13 @@ def test_reading_from_the_middle_and_in_sequence():
     torch.save([1, 2], file)
     file.seek(6)
     assert torch.load(file) == [1, 2]
+    file = io.BytesIO()
+    for value in (torch.arange(3.0), {"a": 1}, torch.ones(2)):
+        torch.save(value, file, _use_new_zipfile_serialization=False)
+    file.seek(0)
+    assert torch.load(file).tolist() == [0, 1, 2]
+    assert torch.load(file, weights_only=False) == {"a": 1}
+    assert torch.load(file).tolist() == [1, 1] and file.read() == b""
 
 
 def on_cuda(value):
