@@ -57,7 +57,8 @@ PAGES = {
     "torch.jit": "jit onnx",
     "torch.profiler": "profiler testing",
     "torch.cuda": "cuda cuda.* cpu mps xpu accelerator backends backends.*",
-    "torch.distributed": "distributed distributions distributions.* multiprocessing",
+    "torch.distributed": "distributed multiprocessing",
+    "torch.distributions": "distributions distributions.*",
     "torchvision.datasets": "vision.datasets vision.datasets.*",
     "torchvision.models": "vision.models vision.models.*",
     "torchvision.transforms": "vision.transforms vision.transforms.transforms "
