@@ -18,10 +18,13 @@ __all__ = ["TypedStorage", "UntypedStorage"]
 
 def _base(tensor: Tensor) -> np.ndarray:
     """The memory that `tensor` is a view of, as an array in the storage type."""
-    if not tensor._chain:
-        return tensor._array()
     storage = tensor._storage
-    assert storage is not None             # a view has one
+    if storage is None:
+        return tensor._array()
+    tensor._fetch()                        # NumPy code may have written
+    storage = storage.whole or storage
+    if storage.pinned is not None:
+        return storage.pinned
     value = storage.value
     if value.trace is not None:
         value.trace.flush_here()

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import dtypes
 from ._data import array_of, as_type, check_like, dtype_of_number, shape_of
+from ._sharing import pin
 from .dtypes import Size, check_fits, default_dtype
 from .dtypes import dtype as DType
 from .graph.ir import full, p
@@ -16,7 +17,7 @@ from .ops._arguments import type_name
 from .ops.build import expand_to, node_of
 from .ops.declare import operation
 from .record.values import concrete
-from .tensor import Tensor, from_array, from_value, pin
+from .tensor import Tensor, from_array, from_value
 
 __all__ = [
     "arange", "as_tensor", "asarray", "check_device", "empty", "empty_like", "eye", "from_numpy",
@@ -125,8 +126,7 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
         made = from_value(concrete(ndarray, kind))
     else:
         made = from_value(concrete(np.ascontiguousarray(ndarray).reshape(ndarray.shape), kind))
-    made._value.shared = True
-    pin(made, ndarray)
+    pin(made._share(), ndarray)
     return made
 
 
@@ -159,8 +159,7 @@ def frombuffer(buffer, *, dtype: DType, count: int = -1, offset: int = 0,
     if not array.flags.writeable:          # nothing may be written through it: a copy is the same
         return _finish(from_array(array.copy(), dtype), requires_grad)
     made = from_value(concrete(array, dtype))
-    made._value.shared = True
-    pin(made, array)
+    pin(made._share(), array)
     return _finish(made, requires_grad)
 
 

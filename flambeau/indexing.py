@@ -219,12 +219,14 @@ def _concrete_view(self, spec):
         return None                       # the operation's own check words the error
     if not isinstance(part, np.ndarray):
         part = np.asarray(part)
-    if part.flags.c_contiguous:
+    is_seen = part.flags.c_contiguous
+    if is_seen:
         value.shared = True
     else:
         part = np.ascontiguousarray(part)
     made = from_value(concrete(part, value.aval.dtype))
     made._value.shared = True
+    made._value.volatile = is_seen and value.volatile
     storage = self._share()
     made._storage = storage
     made._chain = self._chain + ((_basic, (spec,), 0),)
@@ -239,7 +241,8 @@ def _write_concrete(self, index, given) -> bool:
     value = self._fetch()
     storage = self._storage
     if (value.requires_grad or not value.is_concrete
-            or (storage is not None and storage.pinned is not None)):
+            or (storage is not None and (storage.pinned is not None
+                                         or storage.whole is not None))):
         return False
     if isinstance(given, Tensor):
         source = given._fetch()
@@ -285,6 +288,7 @@ def _write_concrete(self, index, given) -> bool:
     else:
         storage.value = fresh
         storage.version += 1
+        storage.writes[0] += 1
         self._seen = storage.version
     return True
 

@@ -67,7 +67,7 @@ from .ops import views as _views  # noqa: F401
 from .ops._arguments import type_name
 from .ops.declare import DECLARED, Declaration
 from .record.trace import flush
-from .tensor import Tensor, detached, from_value, pin
+from .tensor import Tensor, detached, from_value
 
 __all__: list[str] = []
 
@@ -364,7 +364,7 @@ for _name, _sentence in {
 for _declaration in list(DECLARED.values()):
     attach(_declaration)
 
-__all__ += ["attach", "building", "flush", "new_array_tensor", "pin", "store"]
+__all__ += ["attach", "building", "flush", "new_array_tensor", "store"]
 
 
 # ---- overloaded functions as methods ----------------------------------------------------------

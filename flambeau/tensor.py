@@ -1,9 +1,7 @@
 """Tensor: the handle that user code holds on a value.
 
 A tensor refers to a Value, pending or concrete. Tensors that share memory (views, ``detach``,
-``.data``) refer to one Storage: a base value and, per tensor, the chain of view operations that
-leads from the base to it. A write makes a new base value; the other tensors derive theirs again
-when next used. Methods come from the declarations in ops/.
+``.data``) refer to a Storage: see _sharing.py. Methods come from the declarations in ops/.
 """
 
 from __future__ import annotations
@@ -14,31 +12,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import dtypes
+from ._sharing import (
+    OVERWRITE,
+    Bare,
+    Storage,
+    cut_off,
+    read_view,
+    replay,
+    with_gradient_of,
+)
 from .dtypes import Size, device
 from .graph.ir import building
 from .ops import declare
 from .ops.declare import DECLARED, Declaration
 from .record.saved import mark_written
-from .record.trace import current_trace, flush, record, state
-from .record.values import Value, aval_of, concrete, references
+from .record.trace import Operation, current_trace, flush, record
+from .record.values import Value, aval_of, concrete
 
-__all__ = ["DECLARED", "Tensor", "aval_of", "flush", "from_array", "from_value", "pin"]
+__all__ = ["DECLARED", "Tensor", "aval_of", "flush", "from_array", "from_value"]
 
 _CPU = device("cpu")
-
-
-SETTLED_BYTES = 1 << 18      # larger memory of NumPy's is not copied and compared: see `_settle`
-
-
-class Storage:
-    """Memory shared by several tensors: its present value, and how often it was written."""
-
-    __slots__ = ("value", "version", "pinned", "requires_write_through")
-
-    def __init__(self, value: Value):
-        self.value = value
-        self.version = 0
-        self.pinned: np.ndarray | None = None     # memory that NumPy code can see as well
 
 
 class _TensorType(type):
@@ -107,31 +100,14 @@ class Tensor(metaclass=_TensorType):
         storage = self._storage
         if storage is None:
             return self._value
-        if storage.pinned is not None:
-            _refresh_pinned(storage)
-            if self._chain and self._seen == storage.version and _is_stale(self, storage):
-                self._seen = -1
+        if storage.whole is not None or storage.pinned is not None:
+            storage.refresh()
+            if self._chain and storage.value.volatile and not self._value.volatile:
+                return read_view(self, storage)
         if self._seen != storage.version:
-            self._value = _replay(storage.value, self._chain, self)
+            self._value = replay(storage.value, self._chain)
             self._seen = storage.version
         return self._value
-
-    def _settle(self) -> bool:
-        """Whether memory that NumPy code may write now has a copy, which what is recorded reads.
-
-        It is made once and compared by `_fetch`: of 200 kB in 20 us, where running what is recorded
-        at once, so that nothing can change before, makes a step of an MLP two or three programs
-        (0.8 ms became 1.5).
-        """
-        storage = self._storage
-        assert storage is not None and storage.pinned is not None
-        value, array = storage.value, storage.pinned
-        if not value.is_concrete or value.requires_grad or array.nbytes > SETTLED_BYTES:
-            return False
-        if value._array is array or np.may_share_memory(value.array, array):
-            storage.value = Value(value.aval, array.copy())
-            storage.version += 1
-        return True
 
     def _array(self) -> np.ndarray:
         """The elements as a C-contiguous array in the storage type (runs what is pending)."""
@@ -146,10 +122,15 @@ class Tensor(metaclass=_TensorType):
     def _share(self) -> Storage:
         """The storage, made when first shared."""
         if self._storage is None:
-            self._storage = Storage(self._value)
-            self._storage.version = self._seen = self._version_count
+            self._storage = Storage(self._value, [self._version_count])
+            self._seen = 0
             self._chain = ()
         return self._storage
+
+    def _path(self) -> tuple:
+        """The view operations that lead from the whole memory to this tensor."""
+        storage = self._storage
+        return self._chain if storage is None else storage.chain + self._chain
 
     # ---- types and shapes ---------------------------------------------------------------------
 
@@ -243,8 +224,7 @@ class Tensor(metaclass=_TensorType):
                                    "require differentiation use var_no_grad = var.detach().")
             self._requires_grad = False
             value = self._fetch()
-            self._adopt(record(_DETACH, (self,), ())[1][0] if value.trace is not None
-                        else value.sibling())
+            self._adopt(cut_off(value, "detach") if value.trace is not None else value.sibling())
             return self
         if self.dtype.category < 2:
             raise RuntimeError("only Tensors of floating point dtype can require gradients: "
@@ -252,7 +232,12 @@ class Tensor(metaclass=_TensorType):
         if self._fetch().requires_grad:
             return self                              # computed with gradients already
         self._requires_grad = True
-        self._own(self._fetch())
+        value = self._fetch()
+        if self._chain:                              # a view with a history of its own from now on
+            assert self._storage is not None
+            self._storage = self._storage.part(value, self._chain)
+            self._chain, self._seen = (), 0
+        self._own(value)
         return self
 
     def _own(self, value: Value) -> None:
@@ -261,7 +246,7 @@ class Tensor(metaclass=_TensorType):
             value.trace.updated = value.trace.differentiated
             before, building.grad_enabled = building.grad_enabled, True
             try:
-                value = record(_VARIABLE, (_Bare(value),), ())[1][0]
+                value = record(_VARIABLE, (Bare(value),), ())[1][0]
             finally:
                 building.grad_enabled = before
         else:
@@ -336,15 +321,14 @@ class Tensor(metaclass=_TensorType):
         self._storage, self._chain, self._seen = source._storage, source._chain, source._seen
         self._value = source._value
         if self._requires_grad:
-            own = source._fetch()
+            own = self._fetch()
             if own.trace is not None:
                 own.trace.flush_here()
-            self._storage, self._chain = None, ()
             self._own(own)
 
     @property
     def _version(self) -> int:
-        return self._version_count if self._storage is None else self._storage.version
+        return self._version_count if self._storage is None else self._storage.writes[0]
 
     # ---- writing ------------------------------------------------------------------------------
 
@@ -354,62 +338,33 @@ class Tensor(metaclass=_TensorType):
         value = new._fetch()
         trace = current_trace()
         old = self._fetch()
-        storage, noted = self._storage, True
-        if self._chain:                  # what is written through `.data` is not counted
-            noted = all(step[0].name != "data" for step in self._chain)
-            if noted and storage is not None:
-                storage.value.replace()
-        else:
-            if old.requires_grad and not building.grad_enabled:
-                value = _with_gradient_of(old, value)
-            if mark:
-                mark_written(trace, old, value)
-            old.replace()
-        if storage is None:
-            self._value = value
-            self._version_count += 1
-            if self._requires_grad:
-                self._own(value)
+        storage = self._storage
+        if storage is not None:
+            storage.write(self._chain, old, value, mark)
+            if not self._chain:
+                self._value, self._seen = storage.value, storage.version
             return self
-        if self._chain:
-            leaf = storage.value.owner and storage.value.owner()
-            if leaf is not None:             # through `.data` or under no_grad: stays a leaf
-                before, building.grad_enabled = building.grad_enabled, False
-            value = _write_through(storage, self._chain, self, value)
-            if storage.value.requires_grad and leaf is None and (
-                    not building.grad_enabled or any(
-                        step[0].name in ("data", "detach") for step in self._chain)):
-                value = _with_gradient_of(storage.value, value)
-            if mark and noted:
-                mark_written(state.trace, old, value, storage.value)
-            storage.value = value
-            storage.version += 1
-            if leaf is not None:
-                building.grad_enabled = before
-                leaf._own(value)
-                leaf._seen = storage.version
-            if storage.pinned is not None:
-                _write_pinned(storage)
-            return self
-        storage.value = self._value = value
-        storage.version += 1
-        self._seen = storage.version
-        if storage.pinned is not None:
-            _write_pinned(storage)
-            self._value = storage.value
+        if old.requires_grad and not building.grad_enabled and not self._requires_grad:
+            value = with_gradient_of(old, value)
+        if mark:
+            mark_written(trace, old, value)
+        old.replace()
+        self._value = value
+        self._version_count += 1
         if self._requires_grad:
-            self._own(storage.value)
+            self._own(value)
         return self
 
     def _check_writable(self) -> None:
         if not building.grad_enabled:
             return
+        if self._storage is not None:
+            self._storage.prepare_write()
         if self._requires_grad:
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place "
                                "operation. Write under torch.no_grad(), or to a clone.")
         storage = self._storage
-        if storage is not None and self._chain and storage.value.owner is not None \
-                and all(step[0].name not in ("data", "detach") for step in self._chain):
+        if storage is not None and self._chain and storage.value.owner is not None:
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an "
                                "in-place operation. Write under torch.no_grad(), or to a clone.")
 
@@ -435,16 +390,6 @@ class Tensor(metaclass=_TensorType):
             self._version_count += 1
             return
         self._assign(result)
-
-
-class _Bare:
-    """An operand that is only a value."""
-
-    __slots__ = ("_value",)
-    _storage = None
-
-    def __init__(self, value: Value):
-        self._value = value
 
 
 # ---- making tensors ---------------------------------------------------------------------------
@@ -478,7 +423,7 @@ def from_array(array: np.ndarray, dtype: dtypes.dtype | None = None) -> Tensor:
 def _wrap_result(declaration: Declaration, step, values, operands, static):
     if step.structure is None:
         tensor = from_value(values[0])
-        if declaration.view and not (declaration.view is not True and operands[0]._chain
+        if declaration.view and not (declaration.view is not True and operands[0]._path()
                                      and _must_copy(operands[0], tensor)):
             _link_view(tensor, operands[0], declaration, static)
         return tensor
@@ -498,6 +443,9 @@ declare.wrap_one, declare.wrap_result = from_value, _wrap_result
 def _link_view(tensor: Tensor, source: Tensor, declaration: Declaration, static,
                index: int = 0) -> None:
     storage = source._share()
+    if declaration.name in ("detach", "data"):
+        tensor._storage = storage.part(tensor._value, source._chain, declaration.name == "detach")
+        return
     tensor._storage = storage
     tensor._chain = source._chain + ((declaration, static, index),)
     tensor._seen = storage.version
@@ -512,12 +460,18 @@ def _aliased(tensor: Tensor, kind: str) -> Tensor:
     """The same memory without gradient history; kind: see `DECLARED`.
 
     Memory that exists is shared without an event: saving a model's state between two steps must
-    not make the next step a program of its own.
+    not make the next step a program of its own. What a step that has ended is yet to compute is
+    looked up when used: ``losses.append(loss.detach())`` runs nothing.
     """
     value = tensor._fetch()
+    if value.trace is not None and value.trace.ended:
+        alias = from_value(Value(value.aval))
+        _link_view(alias, tensor, DECLARED[kind], ())
+        assert alias._storage is not None
+        alias._storage.seen = -1
+        return alias
     if value.trace is not None or not value.is_concrete:
         return DECLARED[kind].function(tensor)
-    value.shared = True                  # two values now: neither may be overwritten in place
     alias = from_value(value.sibling())
     _link_view(alias, tensor, DECLARED[kind], ())
     return alias
@@ -529,7 +483,8 @@ _copied: dict[tuple, bool] = {}
 def _must_copy(source: Tensor, reshaped: Tensor) -> bool:
     """Whether the elements of the view `source` cannot be seen in the new shape without copying."""
     assert source._storage is not None             # a view has one
-    key = (source._chain, source._storage.value.aval, reshaped._value.aval)
+    storage = source._storage
+    key = (source._path(), (storage.whole or storage).value.aval, reshaped._value.aval)
     found = _copied.get(key)
     if found is None:
         from ._methods.memory import can_be_viewed
@@ -539,124 +494,11 @@ def _must_copy(source: Tensor, reshaped: Tensor) -> bool:
     return found
 
 
-def _replay(value: Value, chain, tensor: Tensor) -> Value:
-    """Derive a view's value from its base."""
-    grad = building.grad_enabled
-    building.grad_enabled = True
-    try:
-        for declaration, static, index in chain:
-            value = record(declaration.operation, (_Bare(value),), static)[1][index]
-    finally:
-        building.grad_enabled = grad
-    return value
-
-
-def _with_gradient_of(old: Value, new: Value) -> Value:
-    """What a tensor holds after a write that is not differentiated: its gradient stays the old one.
-
-    A leaf's does not need this: it is what gradients are accumulated for.
-    """
-    if old.owner is not None:
-        return new
-    before, building.grad_enabled = building.grad_enabled, True
-    try:
-        return record(_INSTEAD, (_Bare(new), _Bare(old)), ())[1][0]
-    finally:
-        building.grad_enabled = before
-
-
 def overwriting(old: Tensor, new: Tensor) -> Tensor:
     """`new`, to be written over all of `old`, whose gradient is then zero rather than missing."""
     if not building.grad_enabled or old._requires_grad or not old.requires_grad:
         return new
-    return from_value(record(_OVERWRITE, (new, old), ())[1][0])
-
-
-def _write_through(storage: Storage, chain, tensor: Tensor, new: Value) -> Value:
-    """The base value after `new` is written to the view at the end of `chain`."""
-    from .ops.view_writes import write_view
-    key = tuple((declaration, static, index) for declaration, static, index in chain)
-    return record(write_view, (_Bare(storage.value), _Bare(new)), key)[1][0]
-
-
-# ---- memory that NumPy sees -------------------------------------------------------------------
-
-
-def _refresh_pinned(storage: Storage) -> None:
-    """NumPy code may have written: take a copy of the memory as the present value."""
-    array = storage.pinned
-    assert array is not None
-    value = storage.value
-    # held by the storage, by the name here and by the value: nobody outside sees it any more
-    if _is_private(array) and references(array) <= 2 + value.references_to(array):
-        storage.pinned = None
-        storage.version += 1              # views may be copies from before NumPy's last writes
-        if value.is_concrete and not np.may_share_memory(value.array, array):
-            storage.value = value.successor(array)
-        return
-    if value._array is array:
-        return                            # the same memory: what was written is there already
-    if not value.is_concrete:
-        return                            # written by a pending program: it copies when run
-    if np.array_equal(value.array.reshape(-1).view(np.uint8), array.reshape(-1).view(np.uint8)):
-        return
-    storage.value = value.successor(array.copy())
-    storage.version += 1
-
-
-def _is_stale(view: Tensor, storage: Storage) -> bool:
-    """Whether NumPy code wrote memory of which a view's present value is an older copy."""
-    value, memory = view._value, storage.pinned
-    if memory is None or value.error is not None:
-        return False
-    if not value.is_concrete:
-        return True           # it may be derived from such a copy
-    if np.may_share_memory(value.array, memory):
-        return False
-    from ._methods.memory import _strided_array
-    seen = _strided_array(memory, view._chain)
-    return seen is None or not np.array_equal(seen, value.array, seen.dtype.kind in "fc")
-
-
-def _is_private(array: np.ndarray) -> bool:
-    """Whether its memory is reached through the array alone: it owns it, or a buffer does."""
-    if array.base is None:
-        return True
-    from .runtime.buffer import is_view
-    return is_view(array)
-
-
-def _write_pinned(storage: Storage) -> None:
-    """Run what is pending and copy the result into the memory that NumPy sees."""
-    value, array = storage.value, storage.pinned
-    assert array is not None
-    if value.trace is not None:
-        value.trace.flush_here()
-    np.copyto(array, value.array)
-    value.set_array(array)                # one memory again, which nobody need compare
-    value.set_buffer(None)
-    value.shared = True
-
-
-def pin(tensor: Tensor, array: np.ndarray) -> None:
-    """Let `tensor`'s storage and `array` be the same memory from now on."""
-    storage = tensor._share()
-    storage.pinned = array
-
-
-# ---- identities used above --------------------------------------------------------------------
-
-
-def _identity(name):
-    from .graph.ir import p
-    from .record.trace import Operation
-    primitive = getattr(p, name)
-    return Operation(name, lambda arguments, static: primitive(arguments[0]))
-
-
-import flambeau.graph.primitives  # noqa: E402, F401
-
-_DETACH = _identity("detach")
+    return from_value(record(OVERWRITE, (new, old), ())[1][0])
 
 
 def _build_variable(arguments, static):
@@ -666,17 +508,4 @@ def _build_variable(arguments, static):
     return node
 
 
-def _build_boundary(arguments, static):
-    from .graph.ir import p
-    node = p.boundary(arguments[0])
-    node.requires_grad = True
-    return node
-
-
-from .graph.ir import p as _primitives  # noqa: E402
-from .record.trace import Operation as _Operation  # noqa: E402
-
-_VARIABLE = _Operation("variable", _build_variable)
-_BOUNDARY = _Operation("boundary", _build_boundary)
-_INSTEAD = _Operation("instead", lambda arguments, static: _primitives.instead(*arguments))
-_OVERWRITE = _Operation("overwrite", lambda arguments, static: _primitives.overwrite(*arguments))
+_VARIABLE = Operation("variable", _build_variable)

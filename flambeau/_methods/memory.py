@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .. import dtypes
+from .._sharing import pin
 from ..dtypes import dtype as DType
 from ..ops._arguments import type_name
 from ..ops.declare import DECLARED
@@ -25,25 +26,17 @@ def _numpy(self, *, force: bool = False) -> np.ndarray:
                            "tensor.detach().numpy() instead.")
     if self.dtype is dtypes.bfloat16:
         raise TypeError("Got unsupported ScalarType BFloat16")
-    storage = self._share()
+    part = self._share()
+    storage = part.whole or part
     if storage.pinned is None:
-        base = storage.value
-        if base.trace is not None:
-            base.trace.flush_here()
-        array = base.array
-        if not array.flags.writeable or base.history is not None:
-            array = array.copy()             # what backward will read stays as it was
-            base = storage.value = base.successor(array)
-            storage.version += 1             # the other tensors on this memory see the copy
-        base.shared = True
-        storage.pinned = array
-    array = _strided_array(storage.pinned, self._chain)
+        pin(storage)
+    array = strided_array(storage.pinned, self._path())
     if array is None:
         return self._array().copy()
     return array.view()
 
 
-def _strided_array(base: np.ndarray, chain) -> np.ndarray | None:
+def strided_array(base: np.ndarray, chain) -> np.ndarray | None:
     """The NumPy view that corresponds to a chain of view operations; None if there is none."""
     from ..graph.ir import p, topological_order
     array = base
@@ -155,7 +148,7 @@ def _array_protocol(self, dtype=None, copy=None):
 
 
 def _strides(self) -> tuple[int, ...]:
-    if not self._chain:
+    if not self._path():
         found, step = [], 1
         for extent in reversed(self.shape):
             found.append(step)
@@ -173,12 +166,13 @@ def _ghost(view) -> tuple[np.ndarray | None, int]:
 
     Remembered by the view's chain: models ask for the same layouts in every step.
     """
-    base = view._storage.value.aval
-    key = (base, view._chain)
+    storage, path = view._storage, view._path()
+    base = (storage.whole or storage).value.aval
+    key = (base, path)
     found = _ghosts.get(key)
     if found is None:
         whole = _ghost_of(base.shape, _row_major(base.shape), base.dtype.compute)
-        array = _strided_array(whole, view._chain)
+        array = strided_array(whole, path)
         offset = 0
         if array is not None:
             if 0 not in array.shape:
@@ -214,7 +208,7 @@ def _stride(self, dim: int | None = None):
 
 def _storage_offset(self) -> int:
     """The place of the first element in the storage."""
-    if not self._chain:
+    if not self._path():
         return 0
     return _ghost(self)[1]
 
@@ -223,7 +217,7 @@ def _is_contiguous(self, memory_format=dtypes.contiguous_format) -> bool:
     """Whether elements lie in row-major order without gaps."""
     if memory_format is not dtypes.contiguous_format:
         return getattr(self, "_memory_format", None) is memory_format
-    if not self._chain:
+    if not self._path():
         return True
     expected = 1
     for extent, step in zip(reversed(self.shape), reversed(_strides(self))):
@@ -250,8 +244,9 @@ def _view(self, *size, dtype: DType | None = None):
     if dtype is not None:
         return _view_as_dtype(self, dtype)
     shape = _given_shape(size)
-    if self._chain:
-        key = (self._storage.value.aval, self._chain, shape)
+    if path := self._path():
+        whole = self._storage.whole or self._storage
+        key = (whole.value.aval, path, shape)
         if key not in _viewed:           # 20 us are asked once, not in every step of a transformer
             _check_view(self, shape)
             if len(_viewed) > 10_000:

@@ -23,8 +23,10 @@ def _is_nonzero(self) -> bool:
 
 def _is_set_to(self, tensor) -> bool:
     """Whether both tensors are the same view of the same memory."""
-    return self is tensor or (self._storage is not None and self._storage is tensor._storage
-                              and self._chain == tensor._chain)
+    if self is tensor or self._storage is None or tensor._storage is None:
+        return self is tensor
+    mine, other = self._storage, tensor._storage
+    return (mine.whole or mine) is (other.whole or other) and self._path() == tensor._path()
 
 
 def _dim_order(self) -> tuple[int, ...]:

@@ -310,13 +310,14 @@ def take_apart(tensor: Any) -> tuple[Any, np.ndarray, Window]:
     whole = (0, size, contiguous_strides(size))
     if storage is None:
         return id(tensor), values.reshape(-1), whole
+    storage = storage.whole or storage
     base = storage.value
     if base.trace is not None:
         base.trace.flush_here()
     if base.aval.dtype is tensor.dtype:
         elements = base.array.reshape(-1)
         window = (tensor.storage_offset(), size, tuple(tensor.stride()))
-        if not tensor._chain or _shows(elements, window, values):
+        if not tensor._path() or _shows(elements, window, values):
             return id(storage), elements, window
     # A view of another element type, or one that strides cannot express: it stands alone.
     return id(tensor), values.reshape(-1), whole

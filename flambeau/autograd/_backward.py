@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .._sharing import Bare
 from ..construct import full_tensor
 from ..graph.ir import building
 from ..ops.declare import DECLARED
+from ..record.trace import run_if_volatile
 from ..record.values import Value
-from ..tensor import Tensor, _Bare, from_value
+from ..tensor import Tensor, from_value
 from .engine import run_backward
 from .hooks import replaced_by
 from .modes import _Mode
@@ -18,7 +20,7 @@ __all__ = ["backward", "grad"]
 
 
 def _add(a: Value, b: Value) -> Value:
-    return DECLARED["add"].function(_Bare(a), _Bare(b))._value
+    return DECLARED["add"].function(Bare(a), Bare(b))._value
 
 
 class _Recording(_Mode):
@@ -115,6 +117,7 @@ def backward(tensors, grad_tensors=None, retain_graph: bool | None = None,
                 _accumulate(t, captured[i], create_graph)
     finally:
         building.grad_enabled = before
+    run_if_volatile()
 
 
 def _accumulate(owner: Tensor, value: Value, create_graph: bool) -> None:
@@ -185,4 +188,5 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph: bool | None = None,
                 for hook in list(t._hooks.values()):
                     gradient = replaced_by(hook, gradient)
             results.append(gradient)
+    run_if_volatile()
     return tuple(results)

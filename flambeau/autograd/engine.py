@@ -154,8 +154,8 @@ class _Pass:
                 self.captured[number] = gradient
             if not ends:                     # it is only captured
                 continue
-            value = (trace.values[target] if execution is None
-                     else execution.known.get(target))
+            value = (trace.values[target] if execution is None else execution.known.get(target)
+                     or execution.replaced.get(target))
             if value is not None and (value.owner is not None or value.history is not None):
                 self.give(value, gradient)
 

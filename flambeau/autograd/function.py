@@ -5,12 +5,13 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from .._sharing import BOUNDARY, Bare
 from ..construct import full_tensor
 from ..graph.ir import building
 from ..record.saved import inplace_error
 from ..record.trace import current_trace, record
 from ..record.values import Value
-from ..tensor import _BOUNDARY, Tensor, _Bare, from_value
+from ..tensor import Tensor, from_value
 from .modes import enable_grad, no_grad
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
@@ -214,7 +215,7 @@ class Function:
                 or output.dtype.category < 2):
             return output
         with enable_grad():
-            value = record(_BOUNDARY, (_Bare(output._fetch()),), ())[1][0]
+            value = record(BOUNDARY, (Bare(output._fetch()),), ())[1][0]
         current_trace().functions[value.slot] = (node, index)
         if any(output is d for d in ctx._dirty):
             output._adopt(value)

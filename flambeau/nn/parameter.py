@@ -58,10 +58,7 @@ class Parameter(Tensor, metaclass=_MarkedType):
 
     def __deepcopy__(self, memo):
         if id(self) not in memo:
-            copied = type(self)(self.data.clone(), self.requires_grad)
-            if self.grad is not None:
-                copied.grad = self.grad.clone()
-            memo[id(self)] = copied
+            memo[id(self)] = type(self)(self.data.clone(), self.requires_grad)
         return memo[id(self)]
 
     def __repr__(self, *args, **kwargs):

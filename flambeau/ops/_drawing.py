@@ -135,7 +135,7 @@ def memory_order(tensor: Tensor) -> tuple[int, ...] | None:
     PyTorch's kernels fill tensors in the order of memory, so `w.t().uniform_()` writes the same
     memory as `w.uniform_()`.
     """
-    if not tensor._chain or tensor.is_contiguous():
+    if not tensor._path() or tensor.is_contiguous():
         return None
     strides = tensor.stride()
     for extent, stride in zip(tensor.shape, strides):
@@ -150,7 +150,7 @@ def memory_order(tensor: Tensor) -> tuple[int, ...] | None:
 
 def dense_order(tensor: Tensor) -> tuple[int, ...] | None:
     """The order of dimensions in which a new tensor "like" this one lies in memory."""
-    if not tensor._chain or tensor.is_contiguous():
+    if not tensor._path() or tensor.is_contiguous():
         return None
     strides = tensor.stride()
     order = tuple(sorted(range(len(strides)), key=lambda d: -strides[d]))

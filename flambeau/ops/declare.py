@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from ..dtypes import as_dtype
 from ..dtypes import dtype as DType
 from ..graph.ir import Node, p
-from ..record.trace import Operation, flush, reads_numpy, record
+from ..record.trace import Operation, reads_numpy, record, run_if_volatile
 from ._arguments import check_arguments, refuse_operands
 
 __all__ = ["DECLARED", "Declaration", "Parameter", "apply_operation", "operation", "write_out"]
@@ -239,10 +239,11 @@ def apply_operation(declaration: Declaration, operands: tuple, static: tuple):
         made = wrap_one(values[0])
     else:
         made = wrap_result(declaration, step, values, operands, static)
-    if reads_numpy[0]:
-        reads_numpy[0] = False
-        if not declaration.view:
-            flush()           # NumPy code may change the memory before the program would run
+    if reads_numpy[0]:        # NumPy code may change the memory before the program would run
+        if declaration.view:
+            reads_numpy[0] = False
+        else:
+            run_if_volatile()
     return made
 
 

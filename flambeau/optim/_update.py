@@ -139,7 +139,8 @@ def _enter(trace: Trace, values: list[Value]) -> None:
     for value in values:
         if value.trace is trace:
             continue
-        if value.trace is not None or value.history is not None or value.owner is not None:
+        if (value.trace is not None or value.history is not None or value.owner is not None
+                or value.volatile):
             trace.enter(value)
         else:
             value.trace = trace
@@ -175,11 +176,11 @@ def write(tensors: Sequence[Tensor], values: Sequence[Value]) -> None:
         storage = tensor._storage
         if storage is not None:
             shared = _references(tensor) > _ALONE + 1          # one for the name `storage`
-            if tensor._chain or storage.pinned is not None or shared:
+            if storage.whole is not None or tensor._chain or storage.pinned is not None or shared:
                 tensor._assign(from_value(value), mark=False)
                 continue
             # the views that made the storage are gone (``p.data.normal_()``): a plain tensor again
-            tensor._version_count, tensor._storage = storage.version, None
+            tensor._version_count, tensor._storage = storage.writes[0], None
         old = tensor._value
         if old.owner is not None:
             old.replace(2)

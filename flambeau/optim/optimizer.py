@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import dtypes
 from ..graph.ir import building
-from ..record.trace import flush, run_later
+from ..record.trace import flush, run_if_volatile, run_later
 from ..tensor import Tensor
 from ..utils.hooks import RemovableHandle
 
@@ -82,6 +82,7 @@ def _with_hooks_and_end(step: Callable) -> Callable:
         out = step(self, *args, **kwargs)
         for hook in (*self._optimizer_step_post_hooks.values(), *_global_post_hooks.values()):
             hook(self, (self, *args), kwargs)
+        run_if_volatile()
         run_later()
         return out
     wrapper.hooked = True  # type: ignore[attr-defined]

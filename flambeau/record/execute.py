@@ -83,8 +83,8 @@ programs: list[Program] = []          # in order of first run, for reports
 class Execution:
     """One run of a program whose results may still be differentiated."""
 
-    __slots__ = ("program", "number", "known", "freed", "hooked", "functions", "written_before",
-                 "__weakref__")
+    __slots__ = ("program", "number", "known", "replaced", "freed", "hooked", "functions",
+                 "written_before", "__weakref__")
     count = 0
 
     def __init__(self, program: Program | None, known: dict[Node, Value]):
@@ -92,6 +92,7 @@ class Execution:
         self.program = program
         self.number = Execution.count
         self.known = known                 # leaves and saved results that backward may read
+        self.replaced: dict[Node, Value] = {}      # what leaves were meanwhile, without memory
         self.freed: set[Node] = set()
         self.hooked: dict[Node, Any] = {}
         self.functions: dict[Node, Any] = {}
@@ -191,6 +192,8 @@ class Program:
         self.kept_leaves = leaves
         # what backward will read must not be overwritten, though nobody else holds it
         self.donated = frozenset(i for i in donated if self.inputs[i] not in set(leaves))
+        self.replaced = [s for s, n in enumerate(self.nodes)
+                         if n.op == "variable" and s not in set(alive)]
         self.gradient_leaves = [n for n in self.inputs if n.requires_grad]
         computed = sorted(set(places))                # of `alive`; the others lie there as well
         self.outputs = [wanted[place] for place in computed] + self.saved
@@ -354,7 +357,7 @@ def describe_event(key) -> str:
         return f"an input {head!r}"
     if isinstance(head, str):
         return {"backward": "backward()", "gradients": "the end of backward()",
-                "written": "an in-place write"}.get(head, head)
+                "written": "an in-place write", "rewritten": "an in-place write"}.get(head, head)
     name = getattr(head, "name", str(head))
     return f"{name}{key[1]!r}" if len(key) > 1 and key[1] else name
 
@@ -464,6 +467,7 @@ def _keep_history(trace: Trace, program: Program, results: list[Any]) -> None:
         kept.shared = values[slot].shared = True
         values[slot].twin = weakref.ref(kept)
     execution = Execution(program, known)
+    execution.replaced = {nodes[s]: values[s] for s in program.replaced}
     execution.freed = set(program.step.freed)
     execution.hooked = {nodes[s]: h for s, h in trace.hooked.items()}
     execution.functions = {nodes[s]: f for s, f in trace.functions.items()}
@@ -473,7 +477,8 @@ def _keep_history(trace: Trace, program: Program, results: list[Any]) -> None:
         if value.owner is not None:
             known[nodes[slot]] = value       # gradients find the leaf that was written in place
         elif value.requires_grad:
-            value.history = (execution, nodes[slot])
+            is_freed = nodes[slot] in program.step.freed
+            value.history = (FREED if is_freed else execution, nodes[slot])
     # a step ends its program: what it replaced was written after all that the program computes
     execution.written_before = {node for node, value in known.items() if value.written == 1}
 

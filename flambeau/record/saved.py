@@ -20,7 +20,7 @@ from .sites import user_site
 from .trace import Operation, Step, Trace
 from .values import Aval, Value
 
-__all__ = ["inplace_error", "mark_written", "refuse_overwritten"]
+__all__ = ["inplace_error", "mark_rewritten", "mark_written", "refuse_overwritten"]
 
 # PyTorch's names where they are not the operation's
 _NAMES = {"_pow_static": "pow", "matmul": "mm", "linear": "addmm", "log1p": "log1P"}
@@ -39,10 +39,13 @@ class _Saved:
         self.version = version
 
 
-def mark_written(trace: Trace, old: Value, new: Value | None, base: Value | None = None) -> None:
-    """Record that `new` replaced `old`, or `base` because `old`, a view of it, was written."""
+def mark_written(trace: Trace, old: Value, new: Value | None, base: Value | None = None) -> bool:
+    """Record that `new` replaced `old`, or `base` because `old`, a view of it, was written.
+
+    Whether that is known in this program.
+    """
     if old.trace is not trace or (base is not None and base.trace is not trace):
-        return
+        return False
     slot = new.slot if new is not None and new.trace is trace else None
     key = ("written", old.slot, slot, None if base is None else base.slot)
     step = trace.cursor.children.get(key)
@@ -50,6 +53,26 @@ def mark_written(trace: Trace, old: Value, new: Value | None, base: Value | None
         site = user_site()
         step = trace.add_step(key, (), 0)
         step.written = True
+        step.extra = f"at {site[0]}:{site[1]}" if site else "in place"
+    trace.cursor = step
+    return True
+
+
+def mark_rewritten(trace: Trace, old: Value, new: Value, counts: str) -> None:
+    """Record that `new` is what the memory of `old` holds after another writer was there.
+
+    counts: whether that counts as a write: "never" (NumPy's, and those through `.data`), "always",
+    or "elsewhere", if `mark_written` has just recorded it, and for the same memory.
+    """
+    if old.trace is not trace:
+        return
+    slot = new.slot if new.trace is trace else trace.enter(new)
+    key = ("rewritten", old.slot, slot, counts)
+    step = trace.cursor.children.get(key)
+    if step is None:
+        site = user_site()
+        step = trace.add_step(key, (), 0)
+        step.written = step.written or counts != "never"
         step.extra = f"at {site[0]}:{site[1]}" if site else "in place"
     trace.cursor = step
 
@@ -64,6 +87,7 @@ class _Memory:
         self.maker: list[Step] = []
         self.writes: dict[int, list[Step]] = {}
         self.saved: list[_Saved] = []
+        self.latest: set[int] = set()               # memory that was written last
 
     def follow(self, step: Step) -> None:
         """Take in one event."""
@@ -83,6 +107,8 @@ class _Memory:
             self.maker.append(step)
         if first == "written":
             self.write(step, *step.key[1:])
+        elif first == "rewritten":
+            self.rewrite(step, *step.key[1:])
         elif isinstance(first, Operation) and step.nodes and shared is None:
             self.keep(first.name, step, operands)
 
@@ -108,7 +134,8 @@ class _Memory:
 
     def write(self, step: Step, old: int, new: int | None, base: int | None) -> None:
         memory = self.memory[old if base is None else base]
-        for one in {memory, self.memory[old]}:   # they differ where an earlier program made a view
+        self.latest = {memory, self.memory[old]}  # they differ where an earlier program made a view
+        for one in self.latest:
             self.writes.setdefault(one, []).append(step)
         if new is None:
             return
@@ -131,6 +158,13 @@ class _Memory:
         for s in self.saved:
             if s.slot == new and s.place == RESULT:
                 s.memory, s.version = memory, len(self.writes[memory])
+
+
+    def rewrite(self, step: Step, old: int, new: int, counts: str) -> None:
+        memory = self.memory[old]
+        if counts == "always" or (counts == "elsewhere" and memory not in self.latest):
+            self.writes.setdefault(memory, []).append(step)
+        self.memory[new], self.is_view[new] = memory, self.is_view[old]
 
 
 def refuse_overwritten(last: Step, visited: list[Node], execution: Any = None) -> None:
@@ -183,7 +217,9 @@ def _present_name(memory: _Memory, saved: _Saved, write: Step) -> str | None:
     """The operation that made what is kept, as it is now; None for a leaf."""
     if saved.place == RESULT:
         return _title(saved.step.key[0].name)
-    _, old, new, base = write.key
+    kind, old, new, base = write.key
+    if kind == "rewritten":
+        base = None
     if not any(n is not None and memory.nodes[n].requires_grad for n in (old, new, base)):
         return None
     if memory.is_view[saved.slot] or (saved.step.key[0].name == "linear" and saved.place == 1):

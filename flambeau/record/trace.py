@@ -19,7 +19,7 @@ from .sites import user_site
 from .values import Aval, Value, aval_of
 
 __all__ = ["NUMBER_TYPES", "Operation", "Step", "Trace", "current_trace", "flush", "record",
-           "reset_programs", "run_later", "state"]
+           "reset_programs", "run_if_volatile", "run_later", "state"]
 
 OPERATION_LIMIT = 4000          # a program longer than this runs: the loop it unrolls may not end
 BYTE_LIMIT = 2 << 30            # likewise for what its results would occupy at once
@@ -147,7 +147,10 @@ class Trace:
         if value.history is not None:
             execution, node = value.history
             number = self.executions.setdefault(execution, len(self.executions))
-            history = (execution.program, node, number)
+            # a consumed graph is like any other: a loop that reads its last step's loss is one program
+            history = (execution.program, execution.program and node, number)
+        if value.volatile:
+            reads_numpy[0] = True
         owned = value.owner is not None
         key = (value.aval, owned, history)
         step = self.cursor.children.get(key)
@@ -269,7 +272,8 @@ def run_later() -> None:
     An optimizer's step ends so rather than by running, because ``zero_grad()`` often follows:
     gradients that nobody holds any more are not written to memory of their own.
     """
-    state.trace.ended = True
+    trace = state.trace
+    trace.ended = trace.cursor is not trace.root         # else it ran in the step
 
 
 def flush() -> None:
@@ -302,8 +306,15 @@ def plain_number(x):
     raise TypeError(f"must be Tensor or a number, not {type(x).__name__}")
 
 
-# Whether the last operation reads memory that NumPy code may write before the program runs.
+# Whether what was recorded last reads memory that NumPy code may write before the program runs.
 reads_numpy = [False]
+
+
+def run_if_volatile() -> None:
+    """Run what is pending where it reads such memory."""
+    if reads_numpy[0]:
+        reads_numpy[0] = False
+        flush()
 
 
 def record(operation: Operation, operands: tuple, static) -> tuple[Step, list[Value]]:
@@ -343,11 +354,8 @@ def record(operation: Operation, operands: tuple, static) -> tuple[Step, list[Va
             continue
         if x._storage is not None:
             value = x._fetch()
-            if x._storage.pinned is not None:
-                if x._settle():
-                    value = x._fetch()
-                else:
-                    reads_numpy[0] = True
+            if value.volatile:
+                reads_numpy[0] = True
             if state.trace is not trace:           # fetching ran what was pending
                 return record(operation, operands, static)
         key.append(value.slot if value.trace is trace else trace.enter(value))

@@ -50,7 +50,7 @@ class Value:
     """
 
     __slots__ = ("aval", "trace", "slot", "_array", "_buffer", "owner", "history",
-                 "requires_grad", "shared", "written", "error", "twin", "__weakref__")
+                 "requires_grad", "shared", "volatile", "written", "error", "twin", "__weakref__")
 
     def __init__(self, aval: Aval, array: np.ndarray | None = None, trace: Any = None,
                  slot: int = -1, requires_grad: bool = False):
@@ -63,6 +63,7 @@ class Value:
         self.history = None
         self.requires_grad = requires_grad
         self.shared = False       # the memory is visible outside: never written by donation
+        self.volatile = False     # NumPy code may write the memory: what reads it runs at once
         self.written = 0          # whether its tensor has another value now: see `replace`
         self.error = None         # why the program that should have computed it failed
         # twin: a weak reference to the value on this memory that a run keeps for its gradients
@@ -141,6 +142,7 @@ class Value:
         other = Value(self.aval, self._array)
         other._buffer = self._buffer
         other.shared = self.shared = True       # neither may be donated: the other reads it
+        other.volatile = self.volatile
         return other
 
     def successor(self, array: np.ndarray) -> Value:

@@ -27,16 +27,37 @@ BEGINNINGS = {
     "pending": lambda lib: lib.ones(3, 4) * 2 + 1,
     "numpy": lambda lib: lib.from_numpy(np.arange(12, dtype=np.float32).reshape(3, 4)),
 }
+COMPUTED = {                        # of a leaf, exactly
+    "product": lambda x: x * 3, "sum": lambda x: x + 1, "square": lambda x: x * x,
+    "view": lambda x: (x * 2).view(4, 3), "itself": lambda x: x,
+}
 WRITES = {
     "add": lambda x: x.add_(1), "mul": lambda x: x.mul_(2), "zero": lambda x: x.zero_(),
     "assign": lambda x: x.__setitem__(0, 5.0) if x.dim() else None,
 }
 
 
-def play(library, seed: int) -> list:
-    """What is seen while 14 random steps are taken."""
+def gradient(leaf, tensors: list):
+    """The gradient of the sum of all tensors, or which kind of error hinders it."""
+    parts = [(t * t).sum() for t in tensors if t.requires_grad]
+    if not parts:
+        return None
+    try:
+        sum(parts).backward()
+    except RuntimeError as error:
+        return "modified" if "modified by an inplace" in str(error) else str(error)
+    return None if leaf.grad is None else leaf.grad.tolist()
+
+
+def play(library, seed: int, differentiated: bool = False) -> list:
+    """What is seen while 14 random steps are taken, and the gradient of what is left."""
     rng = random.Random(seed)
-    tensors = [BEGINNINGS[rng.choice(sorted(BEGINNINGS))](library)]
+    # a leaf that is a view loses the gradients of its views in PyTorch once it is written
+    leaf = (library.arange(12.) / 4 + 1).reshape(3, 4).clone().requires_grad_()
+    if differentiated:
+        tensors = [COMPUTED[rng.choice(sorted(COMPUTED))](leaf)]
+    else:
+        tensors = [BEGINNINGS[rng.choice(sorted(BEGINNINGS))](library)]
     arrays, seen = [], []
     for _ in range(14):
         step, place = rng.choice(["view", "view", "view", "numpy", "array", "write", "read",
@@ -47,12 +68,13 @@ def play(library, seed: int) -> list:
             if made is not None:
                 tensors.append(made)
         elif step == "numpy":
-            arrays.append(x.numpy())
+            arrays.append(x.detach().numpy() if differentiated else x.numpy())
         elif step == "array" and arrays:
             array = rng.choice(arrays)
             array[(0,) * array.ndim] = rng.randrange(100)
         elif step == "write":
-            WRITES[rng.choice(sorted(WRITES))](x)
+            write = WRITES[rng.choice(sorted(WRITES))]
+            write(x.detach() if differentiated else x)
         elif step == "read":
             seen.append(x.sum().item())
         elif step == "drop" and arrays:
@@ -61,7 +83,8 @@ def play(library, seed: int) -> list:
             seen.append([t.tolist() for t in tensors])
         if len(tensors) > 6:
             del tensors[rng.randrange(len(tensors))]
-    return [*seen, [t.tolist() for t in tensors], [a.tolist() for a in arrays]]
+    return [*seen, [t.tolist() for t in tensors], [a.tolist() for a in arrays],
+            gradient(leaf, tensors)]
 
 
 @pytest.mark.parametrize("block", range(8))
@@ -69,6 +92,13 @@ def play(library, seed: int) -> list:
 def test_the_same_is_seen(block, copied, monkeypatch):
     monkeypatch.setattr(settings, "compile", False)
     if not copied:                   # as large memory: operations on it run at once
-        monkeypatch.setattr(sys.modules["flambeau.tensor"], "SETTLED_BYTES", 0)
+        monkeypatch.setattr(sys.modules["flambeau._sharing"], "COMPARED_BYTES", 0)
     for seed in range(40 * block, 40 * block + 40):
         assert play(fb, seed) == play(torch, seed), f"seed {seed}"
+
+
+@pytest.mark.parametrize("block", range(8))
+def test_results_keep_their_gradients(block, monkeypatch):
+    monkeypatch.setattr(settings, "compile", False)
+    for seed in range(40 * block, 40 * block + 40):
+        assert play(fb, seed, True) == play(torch, seed, True), f"seed {seed}"

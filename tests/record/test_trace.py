@@ -295,12 +295,13 @@ def test_a_pin_ends_with_the_last_array():
 
 
 def test_numpy_and_a_tensor_that_is_written_share_one_memory():
-    x = torch.zeros(4)
-    a = x.numpy()
-    for step in range(1, 4):
-        x.add_(1)                       # a program's result, copied to the memory NumPy sees
-        assert a.tolist() == [step] * 4
-        assert x._storage.value.array is x._storage.pinned
+    for count in (300_000, 4):           # small memory has a copy, which is compared with it
+        x = torch.zeros(count)
+        a = x.numpy()
+        for step in range(1, 4):
+            x.add_(1)                   # a program's result, copied to the memory NumPy sees
+            assert a[:4].tolist() == [step] * 4
+            assert (x._storage.value.array is x._storage.pinned) == (count > 4)
     a[1] = 9
     assert (x * 2).tolist() == [6, 18, 6, 6]
     for _ in range(3):                  # of a compiled program's memory as well
