@@ -147,7 +147,7 @@ class Trace:
         if value.history is not None:
             execution, node = value.history
             number = self.executions.setdefault(execution, len(self.executions))
-            # a consumed graph is like any other: a loop that reads its last step's loss is one program
+            # a consumed graph is like any other: a loop that uses its last loss is one program
             history = (execution.program, execution.program and node, number)
         if value.volatile:
             reads_numpy[0] = True

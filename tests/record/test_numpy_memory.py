@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import flambeau as torch
+from flambeau.record import execute
+from flambeau.record.trace import flush, reset_programs
 
 
 @pytest.fixture
@@ -48,3 +50,47 @@ def test_a_write_after_numpy_looked_is_noticed_by_backward(inputs):
     assert (array == y.detach().numpy()).all()
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         y.sum().backward()
+
+
+LOOKS = {
+    "loss": lambda model, loss, out, y: loss.detach().numpy(),
+    "its mean": lambda model, loss, out, y: loss.detach().numpy().mean(),
+    "right answers": lambda model, loss, out, y: (out.detach().numpy().argmax(1) == y.numpy()),
+    "losses kept": lambda model, loss, out, y: loss.detach(),
+    "weights": lambda model, loss, out, y: [p.detach().numpy() for p in model.parameters()],
+    "nothing": lambda model, loss, out, y: None,
+}
+
+
+@pytest.mark.parametrize("look", sorted(LOOKS))
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("part", [False, True])
+def test_a_loop_that_looks_is_one_program(look, before, part, monkeypatch):
+    """Batches come from NumPy, arrays of results are held, and of parameters if `before`."""
+    monkeypatch.setattr(execute.settings, "compile", False)
+    reset_programs()
+    model = torch.nn.Sequential(torch.nn.Linear(12, 16), torch.nn.ReLU(), torch.nn.Linear(16, 5))
+    held = [p.detach().numpy() for p in model.parameters()] if before else []
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    xs, ys = np.random.randn(64, 12).astype(np.float32), np.arange(64) % 5
+    whole = torch.from_numpy(xs), torch.from_numpy(ys)
+    known = len(execute.programs)
+    for i in range(0, 64, 8):
+        if part:
+            x, y = (t[i:i + 8] for t in whole)
+        else:
+            x, y = torch.from_numpy(xs[i:i + 8]), torch.from_numpy(ys[i:i + 8])
+        optimizer.zero_grad()
+        out = model(x)
+        loss = torch.nn.functional.cross_entropy(out, y)
+        loss.backward()
+        optimizer.step()
+        held.append(LOOKS[look](model, loss, out, y))
+    flush()
+    made = execute.programs[known:]
+    # the first is another where arrays of the parameters are held from then on, or the last where
+    # nothing gave up its gradients
+    assert len(made) <= 2 and sum(program.runs for program in made) == 8
+    assert max(program.runs for program in made) >= 7
+    for parameter, array in zip(model.parameters(), held if before else []):
+        np.testing.assert_array_equal(array, parameter.detach().numpy())
