@@ -17,6 +17,8 @@ VIEWS = {
     "row": lambda x: x[1] if x.dim() and x.shape[0] > 1 else None,
     "column": lambda x: x[:, 0] if x.dim() == 2 else None,
     "view": lambda x: x.view(2, -1) if x.is_contiguous() and x.numel() % 2 == 0 else None,
+    "diagonal": lambda x: x.diagonal() if x.dim() == 2 else None,
+    "every other": lambda x: x[::2] if x.dim() else None,
     "slice": lambda x: x[:-1] if x.dim() and x.shape[0] > 1 else None,
     "unsqueeze": lambda x: x.unsqueeze(0),
 }
@@ -100,6 +102,25 @@ class Player:
 
     def make(self, x, b, c):
         self.keep(LEAVES[picked(LEAVES, b)](self.library))
+
+    def given(self, x, b, c):
+        array = np.arange(12, dtype=np.float32).reshape(3, 4)
+        self.arrays.append(array)
+        made = self.library.from_numpy(array)
+        if c < 0.3:
+            self.leaves.append(made.requires_grad_())
+        self.keep(made)
+
+    def gradient(self, x, b, c):
+        if self.leaf.grad is not None:
+            if b < 0.5:
+                self.arrays.append(self.leaf.grad.numpy())
+            else:
+                self.keep(self.leaf.grad)
+
+    def set_data(self, x, b, c):
+        if x.shape == self.leaf.shape:
+            self.leaf.data = x if b < 0.5 else x.detach() * 2
 
     def requires(self, x, b, c):
         # a leaf that is a view, or has some already, is treated in odd ways by PyTorch
