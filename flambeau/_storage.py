@@ -69,7 +69,7 @@ class UntypedStorage:
         return self
 
     def is_shared(self) -> bool:
-        return False
+        return self._tensor.is_shared()
 
     def resize_(self, size: int):
         """Raises: the size of a tensor's memory follows its elements here."""

@@ -29,7 +29,6 @@ from ._methods.gradients import (
     _detach_in_place,
     _register_hook,
     _retain_grad,
-    _share_memory,
 )
 from ._methods.memory import (
     _array_protocol,
@@ -40,6 +39,7 @@ from ._methods.memory import (
     _stride,
     _view,
 )
+from ._methods.sharing import _is_shared, _share_memory
 from ._methods.writing import (
     _as_strided_in_place,
     _copy,
@@ -264,7 +264,7 @@ Tensor.is_pinned = lambda self, device=None: False        # type: ignore[attr-de
 Tensor.resolve_conj = lambda self: self                   # type: ignore[attr-defined]
 Tensor.resolve_neg = lambda self: self                    # type: ignore[attr-defined]
 Tensor.is_conj = lambda self: False                       # type: ignore[attr-defined]
-Tensor.is_shared = lambda self: False                     # type: ignore[attr-defined]
+Tensor.is_shared = _is_shared                              # type: ignore[attr-defined]
 Tensor.get_device = lambda self: -1                       # type: ignore[attr-defined]
 Tensor.view_as = lambda self, other: _view(self, tuple(other.shape))      # type: ignore
 Tensor.reshape_as = lambda self, other: self.reshape(tuple(other.shape))  # type: ignore
@@ -345,7 +345,6 @@ for _name, _sentence in {
     "is_conj": "False: conjugates are computed, not marked.",
     "is_floating_point": "Whether the elements are floating-point numbers.",
     "is_pinned": "False: there is no memory to pin without a device.",
-    "is_shared": "False: processes that share a tensor see a file's memory.",
     "is_signed": "Whether the dtype has negative numbers.",
     "itemsize": "The bytes of one element.", "layout": "torch.strided: elements at strides.",
     "new": "A tensor of this dtype: of a shape, or with the data given.",

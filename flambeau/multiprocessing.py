@@ -1,6 +1,7 @@
 """``torch.multiprocessing``: Python's multiprocessing, and ``spawn`` with joined errors.
 
-Tensors are pickled on their way to another process; the data loader's workers use shared memory.
+Tensors are copied on their way to another process, unless ``share_memory_()`` was called: then
+both processes see the same memory.
 """
 
 from __future__ import annotations

@@ -39,8 +39,3 @@ def _detach_in_place(self):
     if self._storage is not None:
         self._storage.value = made._value
     return self
-
-
-def _share_memory(self):
-    """Nothing to do: workers receive tensors through shared memory anyway."""
-    return self
