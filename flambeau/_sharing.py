@@ -21,8 +21,8 @@ from .record.saved import mark_rewritten, mark_written
 from .record.trace import Operation, flush, reads_numpy, record, state
 from .record.values import Value, references
 
-__all__ = ["BOUNDARY", "OVERWRITE", "Bare", "Storage", "cut_off", "pin", "read_view", "replay",
-           "with_gradient_of", "write_through"]
+__all__ = ["BOUNDARY", "OVERWRITE", "VARIABLE", "Bare", "Storage", "cut_off", "pin", "read_view",
+           "replay", "with_gradient_of", "write_through"]
 
 COMPARED_BYTES = 1 << 18     # larger memory of NumPy's is not copied and compared: see `_look`
 
@@ -198,13 +198,17 @@ _INSTEAD = Operation("instead", lambda arguments, static: primitives.instead(*ar
 OVERWRITE = Operation("overwrite", lambda arguments, static: primitives.overwrite(*arguments))
 
 
-def _build_boundary(arguments, static):
-    node = primitives.boundary(arguments[0])
-    node.requires_grad = True
-    return node
+def _beginning(primitive):
+    """A body whose result requires gradients, wherever it comes from."""
+    def build(arguments, static):
+        node = primitive(arguments[0])
+        node.requires_grad = True
+        return node
+    return build
 
 
-BOUNDARY = Operation("boundary", _build_boundary)
+VARIABLE = Operation("variable", _beginning(primitives.variable))
+BOUNDARY = Operation("boundary", _beginning(primitives.boundary))
 
 
 # ---- memory that NumPy sees -------------------------------------------------------------------

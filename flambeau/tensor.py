@@ -13,7 +13,7 @@ import numpy as np
 
 from . import dtypes
 from ._sharing import (
-    OVERWRITE,
+    VARIABLE,
     Bare,
     Storage,
     cut_off,
@@ -26,7 +26,7 @@ from .graph.ir import building
 from .ops import declare
 from .ops.declare import DECLARED, Declaration
 from .record.saved import mark_written
-from .record.trace import Operation, current_trace, flush, record
+from .record.trace import current_trace, flush, record
 from .record.values import Value, aval_of, concrete
 
 __all__ = ["DECLARED", "Tensor", "aval_of", "flush", "from_array", "from_value"]
@@ -246,7 +246,7 @@ class Tensor(metaclass=_TensorType):
             value.trace.updated = value.trace.differentiated
             before, building.grad_enabled = building.grad_enabled, True
             try:
-                value = record(_VARIABLE, (Bare(value),), ())[1][0]
+                value = record(VARIABLE, (Bare(value),), ())[1][0]
             finally:
                 building.grad_enabled = before
         else:
@@ -492,20 +492,3 @@ def _must_copy(source: Tensor, reshaped: Tensor) -> bool:
             _copied.clear()
         found = _copied[key] = not can_be_viewed(source, tuple(reshaped.shape))
     return found
-
-
-def overwriting(old: Tensor, new: Tensor) -> Tensor:
-    """`new`, to be written over all of `old`, whose gradient is then zero rather than missing."""
-    if not building.grad_enabled or old._requires_grad or not old.requires_grad:
-        return new
-    return from_value(record(OVERWRITE, (new, old), ())[1][0])
-
-
-def _build_variable(arguments, static):
-    from .graph.ir import p
-    node = p.variable(arguments[0])
-    node.requires_grad = True
-    return node
-
-
-_VARIABLE = Operation("variable", _build_variable)

@@ -5,17 +5,27 @@ from __future__ import annotations
 import numpy as np
 
 from .._data import shape_of
+from .._sharing import OVERWRITE
 from ..construct import full_tensor, tensor
 from ..dtypes import check_fits
+from ..graph.ir import building
 from ..ops._arguments import type_name
 from ..ops.build import broadcast_shapes
 from ..ops.declare import DECLARED
+from ..record.trace import record
 from ..record.values import concrete
-from ..tensor import Tensor, from_array, overwriting
+from ..tensor import Tensor, from_array, from_value
 from .conversion import _to_dtype
 from .memory import _row_major
 
 __all__: list[str] = []
+
+
+def _overwriting(old: Tensor, new: Tensor) -> Tensor:
+    """`new`, to be written over all of `old`, whose gradient is then zero rather than missing."""
+    if not building.grad_enabled or old._requires_grad or not old.requires_grad:
+        return new
+    return from_value(record(OVERWRITE, (new, old), ())[1][0])
 
 
 def _copy(self, src, non_blocking: bool = False):
@@ -32,7 +42,7 @@ def _copy(self, src, non_blocking: bool = False):
         given = DECLARED["expand"].function(given, tuple(self.shape))
     if given is src or given._storage is not None:
         given = DECLARED["clone"].function(given)
-    return self._assign(overwriting(self, given))
+    return self._assign(_overwriting(self, given))
 
 
 def _fill(self, value):

@@ -87,9 +87,9 @@ def _mark_freed(execution: Execution | None, expanded: _Expanded, retain: bool) 
         execution.freed |= expanded.visited
         program = execution.program
         assert program is not None         # only FREED has none, and it cannot be expanded
-        if all(r in execution.freed for r in program.history_roots):
-            for node in program.saved:
-                execution.known.pop(node, None)
+        if (program.saved or program.kept_leaves) and all(
+                r in execution.freed for r in program.history_roots):
+            execution.give_up()
 
 
 FREED_MESSAGE = (

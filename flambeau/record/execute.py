@@ -98,6 +98,14 @@ class Execution:
         self.functions: dict[Node, Any] = {}
         self.written_before: set[Node] = set()     # leaves that were replaced before it ran
 
+    def give_up(self) -> None:
+        """Let the memory go: a loss that somebody keeps must not keep its step's parameters."""
+        for node, value in self.known.items():
+            if value.owner is not None or value.history is not None:
+                place = self.replaced[node] = Value(value.aval)
+                place.owner, place.history = value.owner, value.history
+        self.known = {}
+
 
 def _history_nodes(step: Step, nodes: list[Node], roots: list[Node]) -> tuple[list, list]:
     """What backward from `roots` reads: (results to save, leaves)."""

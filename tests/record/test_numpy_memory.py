@@ -1,5 +1,7 @@
 """Memory that NumPy code sees, and gradients: a look at a result keeps its graph."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -94,3 +96,21 @@ def test_a_loop_that_looks_is_one_program(look, before, part, monkeypatch):
     assert max(program.runs for program in made) >= 7
     for parameter, array in zip(model.parameters(), held if before else []):
         np.testing.assert_array_equal(array, parameter.detach().numpy())
+
+
+@pytest.mark.parametrize("keep", [torch.Tensor.detach, lambda loss: loss])
+def test_losses_that_are_kept_do_not_keep_old_parameters(keep):
+    model = torch.nn.Linear(5, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    kept, old = [], []
+    for _ in range(4):
+        old.append(weakref.ref(model.weight._value))
+        loss = (model(torch.ones(2, 5)) ** 2).sum()
+        assert loss.item() > 0                       # before backward, which reads what was saved
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        kept.append(keep(loss))
+    flush()
+    assert [reference() for reference in old] == [None] * 4
+    assert len({loss.item() for loss in kept}) == 4
