@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import tempfile
 import weakref
 from typing import Any
 
@@ -32,6 +31,7 @@ class SharedFile(mmap.mmap):
         if hasattr(os, "memfd_create"):
             descriptor = os.memfd_create("flambeau")
         else:
+            import tempfile
             descriptor, name = tempfile.mkstemp()
             os.unlink(name)
         os.ftruncate(descriptor, max(size, 1))

@@ -18,6 +18,7 @@ from .tracebacks import trim, trim_in_threads
 __all__ = ["ENVIRONMENT", "execute", "run"]
 
 ENVIRONMENT = "FLAMBEAU_MAIN"          # tells spawned processes what the main program is
+_HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 class _MainSpec(importlib.machinery.ModuleSpec):
@@ -44,6 +45,8 @@ def run(kind: str, target: str, arguments: list[str]) -> int:
         SystemExit: what the program left by.
     """
     alias.install()
+    if _HOME not in map(os.path.abspath, sys.path[1:]):
+        sys.path.append(_HOME)             # a checkout: spawned processes have to find it, too
     os.environ[ENVIRONMENT] = f"{kind}:{os.path.abspath(target) if kind == 'script' else target}"
     main = types.ModuleType("__main__")
     main.__dict__["__builtins__"] = __builtins__

@@ -155,3 +155,19 @@ def test_spawned_processes_of_a_module(tmp_path):
         """))
     result = command(tmp_path, "-m", "package.run")
     assert result.stdout == "[(4, 'package')]\n", result.stderr
+
+
+def test_spawned_processes_find_a_checkout(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent("""
+        import multiprocessing, torch
+        def work(x):
+            return torch.__file__
+        if __name__ == "__main__":
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                print(pool.map(work, [1]) == [torch.__file__])
+        """))
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    result = subprocess.run([sys.executable, "-m", "flambeau", str(script)], cwd=ROOT, timeout=120,
+                            capture_output=True, text=True, env=environment)
+    assert result.stdout == "True\n", result.stderr
