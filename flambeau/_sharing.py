@@ -65,6 +65,10 @@ class Storage:
             return
         if whole.pinned is not None:
             _look(whole)
+        # held here and by the name: nobody else has the memory any more
+        elif references(whole) == 2 and not self.chain and self.seen == whole.version:
+            self.whole = None
+            return
         if self.seen != whole.version or (whole.value.volatile and not self.value.volatile):
             self.seen = whole.version
             self.take(_part_of(whole, self))
@@ -124,7 +128,7 @@ class Storage:
         old = self.value
         building.grad_enabled, before = False, building.grad_enabled
         try:
-            numbers = cut_off(part.value, "detach") if part.value.requires_grad else part.value
+            numbers = _numbers(part.value, self.writes is part.writes)
             if part.chain:
                 numbers = write_through(old, part.chain, numbers)
             if counts != "never":
@@ -152,6 +156,18 @@ def cut_off(value: Value, kind: str) -> Value:
     return record(DECLARED[kind].operation, (Bare(value),), ())[1][0]
 
 
+def _numbers(value: Value, counted: bool) -> Value:
+    """A value without gradient; counted: whether writes to it and to that one are counted as one.
+
+    Nothing is recorded where both exist.
+    """
+    if value.is_concrete and value.trace is None:
+        return value.sibling()
+    if value.requires_grad or not counted:
+        return cut_off(value, "detach" if counted else "_private.data")
+    return value
+
+
 def _part_of(whole: Storage, part: Storage) -> Value:
     """The numbers that a part of memory holds now."""
     value = whole.value
@@ -164,11 +180,7 @@ def _part_of(whole: Storage, part: Storage) -> Value:
         reads_numpy[0] = True
     before, building.grad_enabled = building.grad_enabled, False
     try:
-        counted = part.writes is whole.writes
-        if value.is_concrete and value.trace is None:
-            value = value.sibling()
-        elif value.requires_grad or not counted:
-            value = cut_off(value, "detach" if counted else "_private.data")
+        value = _numbers(value, part.writes is whole.writes)
         for declaration, static, index in part.chain:
             value = record(declaration.operation, (Bare(value),), static)[1][index]
     finally:

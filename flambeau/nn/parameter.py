@@ -12,7 +12,9 @@ def _new_leaf(cls, data, requires_grad):
     """A leaf of class ``cls`` with the elements of ``data`` and no gradient history."""
     before, building.grad_enabled = building.grad_enabled, False
     try:
-        leaf = from_value(data.detach()._fetch(), cls)
+        source = data.detach()
+        leaf = from_value(source._fetch(), cls)
+        leaf._storage, leaf._seen = source._storage, source._seen
     finally:
         building.grad_enabled = before
     return leaf.requires_grad_(requires_grad)
@@ -32,8 +34,7 @@ class Parameter(Tensor, metaclass=_MarkedType):
     """A tensor that a module lists among its parameters when it is assigned as an attribute.
 
     Args:
-        data: the initial values; unlike in PyTorch, later writes to the parameter leave ``data``
-            as it is.
+        data: the initial values, whose memory the parameter shares.
         requires_grad: whether gradients are recorded.
 
     >>> import flambeau as torch

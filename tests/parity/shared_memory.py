@@ -163,6 +163,11 @@ class Player:
     def read(self, x, b, c):
         self.seen.append(x.sum().item())
 
+    def parameter(self, x, b, c):
+        made = self.library.nn.Parameter(x.detach() if b < 0.5 else x)
+        self.leaves.append(made)
+        self.keep(made)
+
     def deepcopy(self, x, b, c):
         if x.is_leaf:
             made = copy.deepcopy(x)

@@ -17,7 +17,8 @@ LOOKS = "view view compute clone detach leaf_again read look numpy drop"
 STEPS = {
     "numpy": f"{LOOKS} view array write_detached requires make given backward gradient",
     "in place": f"{LOOKS} write write write_by_leaf array data",
-    "data": f"{LOOKS} write_detached write_data data requires write_unrecorded array",
+    "data": f"{LOOKS} write_detached write_data data requires write_unrecorded array "
+            "parameter",
     "optimizer": f"{LOOKS} backward backward step step zero state deepcopy save array "
                  "gradient set_data",
     "all": f"{LOOKS} array write write_detached write_data write_unrecorded write_by_leaf data "

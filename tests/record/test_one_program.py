@@ -126,13 +126,15 @@ def test_the_first_run_is_interpreted_and_the_second_compiles(monkeypatch):
 def test_memory_seen_elsewhere_is_copied_before_it_is_written(monkeypatch):
     monkeypatch.setattr(execute.settings, "interpreted_runs", 0)
     given = torch.randn(5, 13)
-    kept = given.numpy().copy()
+    kept, copied = given.numpy().copy(), given.clone()
     model = nn.Linear(13, 5)
     model.weight = nn.Parameter(given)
     x = torch.randn(8, 13)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     train(model, x, optimizer)
-    np.testing.assert_array_equal(given.numpy(), kept)
+    np.testing.assert_array_equal(copied.numpy(), kept)
+    np.testing.assert_array_equal(given.numpy(), model.weight.detach().numpy())
+    assert not np.array_equal(given.numpy(), kept)
     state = model.state_dict()
     copies = {name: t.clone() for name, t in state.items()}
     numbers = {name: t.numpy().copy() for name, t in copies.items()}
