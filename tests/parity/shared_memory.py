@@ -3,6 +3,9 @@ test_shared_memory.py.
 
 A program is a list of steps, each a kind of step and three random numbers, which choose among
 what there is when the step is taken. So a part of a program is a program as well.
+
+Nothing here keeps numbers for backward while NumPy code writes them: PyTorch then reads what was
+written, unnoticed, and Flambeau mostly what was there before.
 """
 import copy
 import io
