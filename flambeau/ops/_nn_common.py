@@ -75,6 +75,9 @@ def reduce_loss(node: Node, reduction: str) -> Node:
         return node
     dims = tuple(range(node.ndim))
     if reduction == "mean":
+        if node.dtype.category < 2:
+            raise RuntimeError("mean(): could not infer output dtype. Input dtype must be either a "
+                               f"floating point or complex dtype. Got: {node.dtype.legacy_name}")
         return mean(node, dims) if dims else node
     if reduction == "sum":
         return p.reduce_sum(node, dims=dims) if dims else node

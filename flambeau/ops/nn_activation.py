@@ -48,6 +48,7 @@ def hardtanh(input: Tensor, min_val: Number = -1.0, max_val: Number = 1.0):
 @_activation
 def leaky_relu(input: Tensor, negative_slope: Number = 0.01):
     """``x`` where positive, else ``negative_slope * x``."""
+    check_floating(input, "leaky_relu_cpu")
     return p.where(p.gt(input, _zero(input)), input, p.mul(input, _like(negative_slope, input)))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 
-from ._nn_common import reduce_loss
+from .. import dtypes
+from ._nn_common import check_floating, reduce_loss
 from .build import (
     broadcast_shapes,
     cast,
@@ -68,6 +69,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean",
     tensor(2.)
     """
     a, b = _pair(input, target)
+    check_floating(a, "mse_cpu")
     gap = p.sub(a, b)
     return _reduce_by_weight(p.mul(gap, gap), weight, reduction)
 
@@ -99,6 +101,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     a, b = _pair(input, target)
+    check_floating(a, "smooth_l1_cpu")
     gap = p.sub(a, b)
     size = p.abs(gap)
     if beta == 0:
@@ -116,6 +119,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     a, b = _pair(input, target)
+    check_floating(a, "huber_cpu")
     gap = p.sub(a, b)
     size = p.abs(gap)
     inner = p.mul(p.mul(gap, gap), full_like(gap, 0.5))
@@ -162,6 +166,14 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     if input.shape != target.shape:
         raise ValueError(f"Target size (torch.Size({list(target.shape)})) must be the same as "
                          f"input size (torch.Size({list(input.shape)}))")
+    check_floating(input, "log_sigmoid_cpu")
+    if target.dtype is dtypes.bool_:
+        raise RuntimeError("Subtraction, the `-` operator, with two bool tensors is not supported. "
+                           "Use the `^` or `logical_xor()` operator instead: the target is of "
+                           "truth values; use target.float()")
+    if target.dtype.category == 1:
+        raise RuntimeError(f"result type {input.dtype.legacy_name} can't be cast to the desired "
+                           f"output type {target.dtype.legacy_name}: use target.float()")
     x, t = operands(input, target)
     logs = logsigmoid_of(x)
     value = p.mul(p.sub(full_like(t, 1), t), x)
@@ -182,6 +194,8 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
 @_loss
 def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False):
     """``target (log target - input)``; "batchmean" divides the sum by the first extent."""
+    if input.dtype.category < 2 or target.dtype.category < 2:
+        raise RuntimeError("kl_div: Integral inputs not supported.")
     x, t = operands(input, target)
     if log_target:
         value = p.mul(p.exp(t), p.sub(t, x))

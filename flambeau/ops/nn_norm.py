@@ -301,6 +301,9 @@ def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: Number = 1e-12):
     >>> torch.nn.functional.normalize(torch.tensor([[3., 4.]]))
     tensor([[0.6000, 0.8000]])
     """
+    if input.dtype.category < 2:
+        raise RuntimeError("linalg.vector_norm: Expected a floating point or complex tensor as "
+                           f"input. Got {input.dtype.legacy_name}")
     return _normalised(input, p, dim, eps)
 
 
