@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import threading
+import weakref
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,6 +91,9 @@ class NumpyCall:
         self.node, self.operands, self.place = node, operands, place
 
 
+_known: weakref.WeakSet[Executable] = weakref.WeakSet()
+
+
 class Executable:
     """A compiled program; `run` may be called any number of times.
 
@@ -100,6 +105,7 @@ class Executable:
     def __init__(self, segments, plan):
         before = statistics()
         self._lock = threading.Lock()
+        _known.add(self)
         self.plan = plan
         self.kernels = plan.kernels
         self.blocks: list[PlannedBlock] = plan.blocks
@@ -240,6 +246,17 @@ class Executable:
             site = f"  # {info.sites[0][0]}:{info.sites[0][1]}" if info.sites else ""
             lines.append(f"  {time}{info.label} items={info.items}{site}")
         return "\n".join(lines)
+
+
+def _forget_after_fork():
+    """No other thread of the parent goes on here: what it was running is free."""
+    for executable in list(_known):
+        executable._lock = threading.Lock()
+        executable._flag_values[:] = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)
 
 
 def _run_numpy(call, buffers, values):

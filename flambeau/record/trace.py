@@ -10,6 +10,7 @@ of each Python number among them: the numbers themselves are inputs of the progr
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any
 
@@ -77,6 +78,9 @@ class Step:
 
 
 _claiming = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_claiming.acquire, after_in_parent=_claiming.release,
+                        after_in_child=_claiming.release)
 _FINISHED = Step(None, None, (), 0)
 _FINISHED.full = True              # the next operation begins another program
 

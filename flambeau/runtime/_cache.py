@@ -25,6 +25,9 @@ _DEFAULT_LIMIT_MEGABYTES = 512
 _REFRESH_SECONDS = 6 * 3600
 
 _lock = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release,
+                        after_in_child=_lock.release)
 _state = {"written": None, "writable": True}
 
 

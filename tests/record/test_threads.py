@@ -1,8 +1,11 @@
 """Threads that use the same tensors: each records a program of its own."""
 
+import os
+import signal
 import threading
 
 import numpy as np
+import pytest
 
 import flambeau as torch
 from flambeau import nn
@@ -81,3 +84,41 @@ def _read_elsewhere():
 def test_threads_read_what_is_pending_elsewhere():
     for _ in range(20):
         _read_elsewhere()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_children_go_on_where_another_thread_of_the_parent_was():
+    """The thread that trained, drew numbers and held their locks is not there in a child."""
+    def step():
+        torch.manual_seed(0)
+        model = torch.nn.Linear(40, 30)
+        x = torch.rand(64, 40)
+        for _ in range(3):
+            loss = (model(x) ** 2).mean()
+            model.weight.grad = None
+            loss.backward()
+            loss.item()
+        return torch.isfinite(model.weight.grad).all().item()
+
+    assert step()
+    stopped = threading.Event()
+
+    def go_on():
+        while not stopped.is_set():
+            step()
+
+    other = threading.Thread(target=go_on)
+    other.start()
+    codes = []
+    try:
+        for _ in range(8):
+            child = os.fork()
+            if not child:
+                signal.alarm(20)             # a child that waits for a lock is ended
+                os._exit(0 if step() else 1)
+            codes.append(os.waitpid(child, 0)[1])
+    finally:
+        stopped.set()
+        other.join()
+    assert codes == [0] * 8

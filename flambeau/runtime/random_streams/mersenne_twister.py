@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import weakref
 
 import numpy as np
 
@@ -58,6 +59,27 @@ def _is_low_word_first() -> bool:
     return _low_word_first
 
 
+_streams: weakref.WeakSet[MersenneTwister] = weakref.WeakSet()
+_held: list = []
+
+
+def _hold_before_fork():
+    """Waits for threads that draw: a child could not use a stream that another thread holds."""
+    for stream in list(_streams):
+        stream._bits.lock.acquire()
+        _held.append(stream._bits.lock)
+
+
+def _go_on_after_fork():
+    while _held:
+        _held.pop().release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_hold_before_fork, after_in_parent=_go_on_after_fork,
+                        after_in_child=_go_on_after_fork)
+
+
 class MersenneTwister:
     """One stream of 32-bit words with PyTorch's seeding and state layout."""
 
@@ -68,6 +90,7 @@ class MersenneTwister:
         self._legacy = np.random.RandomState(self._bits)
         self._integers = np.random.Generator(self._bits).integers
         self._swap = _is_low_word_first()
+        _streams.add(self)
         self.manual_seed(seed)
 
     # Seeding and state
