@@ -309,7 +309,7 @@ class CellWriter:
     def guarded_pointer(self, pointer, inside):
         """Where a guard does not hold even element 0 may not exist: read the argument table."""
         f = self.f
-        return f.value(f"select i1 {inside.text}, ptr {pointer.text}, ptr {f.args.text}",
+        return f.value(f"select i1 {inside.text}, ptr {pointer.text}, ptr {f.parameters[0].text}",
                        pointer.type, None)
 
     def write_checked(self, cell, u, lanes):
