@@ -41,3 +41,12 @@ def test_an_index_out_of_range_is_still_told():
     x = torch.arange(12.0).reshape(3, 4)
     with pytest.raises(IndexError, match="out of"):
         F.pad(x[:, torch.tensor([0, 3]) + 1], (1, 1)).numpy()
+
+
+def test_padding_in_the_epilogue_of_a_product():
+    """A number that only the padding's guard varies, in a kernel that is a function of its own."""
+    torch.manual_seed(0)
+    a, b, few, scale = (torch.randn(*s) for s in ((12, 20), (20, 48), (12, 16), (1, 1)))
+    found = a @ b + F.pad(few * scale, (0, 32))
+    expected = a.numpy() @ b.numpy() + np.pad(few.numpy() * scale.numpy(), ((0, 0), (0, 32)))
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-4, atol=1e-4)
