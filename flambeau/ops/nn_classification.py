@@ -129,15 +129,16 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None,
         _check_indices(input, target)
     check_floating(input, "log_softmax_lastdim_kernel_impl")
     _check_weight(weight, classes, input)
-    x = cast(input, computing_dtype(input.dtype))
-    weight = None if weight is None else cast(weight, x.dtype)
-    logs = log_softmax_of(x, dim)
+    result = dtypes.promote_types(input.dtype, target.dtype) if probabilities else input.dtype
+    logs = log_softmax_of(cast(input, computing_dtype(input.dtype)), dim)
+    logs = cast(logs, computing_dtype(result))
+    weight = None if weight is None else cast(weight, logs.dtype)
     if probabilities:
-        loss = _of_probabilities(logs, cast(target, x.dtype), weight, dim, reduction,
+        loss = _of_probabilities(logs, cast(target, logs.dtype), weight, dim, reduction,
                                  label_smoothing)
     else:
         loss = _of_indices(logs, target, weight, dim, ignore_index, reduction, label_smoothing)
-    return cast(loss, input.dtype)
+    return cast(loss, result)
 
 
 def _of_probabilities(logs, target, weight, dim, reduction, smoothing):

@@ -185,13 +185,21 @@ def _transposed(input, weight, bias, stride, padding, output_padding, groups, di
     pairs = tuple((r - 1 - a, r - 1 - a + o) for r, a, o in zip(reach, padding, output_padding))
     extents = [(e - 1) * s + 1 + low + high - r + 1
                for e, s, r, (low, high) in zip(input.shape[2:], stride, reach, pairs)]
-    if min(extents) < 0:
-        raise RuntimeError(f"Given input size per channel: {list(input.shape[2:])}. Calculated "
-                           f"output size per channel: {extents}. Output size is too small")
+    if 0 in input.shape[2:]:
+        raise RuntimeError("Only zero batch or zero channel inputs are supported, but got input "
+                           f"shape: {list(input.shape)}")
+    if min(extents) < 1:
+        raise RuntimeError(f"Given input size per channel: ({_by(input.shape[2:])}). Calculated "
+                           f"output size per channel: ({_by(extents)}). Output size is too small")
     flipped = p.flip(swap_groups(weight, groups), dims=tuple(range(2, dims + 2)))
     out = p.convolve(input, flipped, stride=(1,) * dims, padding=pairs, dilation=dilation,
                      base_dilation=stride, groups=groups)
     return _finish(out, bias, unbatched)
+
+
+def _by(extents) -> str:
+    """Extents in PyTorch's errors, which sees one dimension as two."""
+    return " x ".join(map(str, [1] * (len(extents) == 1) + list(extents)))
 
 
 def _declare(dims: int):

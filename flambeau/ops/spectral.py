@@ -28,16 +28,22 @@ def stft(input, n_fft, hop_length=None, win_length=None, window=None, center=Tru
     if align_to_window is not None and center:
         raise RuntimeError("stft align_to_window should only be set when center = false")
     if center:
-        from ..nn.functional import pad
-        shape = (1,) * (3 - input.ndim) + tuple(input.shape)
-        half = n_fft // 2
-        wide = pad(input.reshape(shape), (half, half), mode=pad_mode)
-        input = wide.reshape(tuple(wide.shape)[3 - input.ndim:])
+        input = _widened(input, n_fft // 2, pad_mode)
     onesided = not is_complex if onesided is None else onesided
     out = DECLARED["_private._stft"].function(
         input, n_fft, n_fft // 4 if hop_length is None else hop_length,
         n_fft if win_length is None else win_length, window, normalized, onesided)
     return out if return_complex else DECLARED["view_as_real"].function(out)
+
+
+def _widened(input, width, mode):
+    """`input` with `width` elements before and behind, as `torch.nn.functional.pad` makes them."""
+    from . import nn_spatial  # noqa: F401  (declares them)
+    if mode == "constant":
+        return DECLARED["_nn.pad_number"].function(input, (width, width), 0.0)
+    if mode not in ("reflect", "replicate", "circular"):
+        raise NotImplementedError(f"Unrecognised padding mode {mode}")
+    return DECLARED["_nn.pad_edges"].function(input, (width, width), mode)
 
 
 def istft(input, n_fft, hop_length=None, win_length=None, window=None, center=True,

@@ -24,17 +24,39 @@ def test_a_block_keeps_its_contents_when_it_gets_huge_pages(size):
     assert (memory[0], memory[size // 2], memory[size - 1], memory[1]) == (1, 2, 3, 0)
 
 
+class Pages:
+    """Memory of which only the first `cheap` huge pages are found at once."""
+
+    def __init__(self, cheap):
+        self.cheap, self.moved, self.now = cheap, 0, 0.0
+
+    def madvise(self, advice, start, size):
+        if advice == _pages._COLLAPSE:
+            assert size == HUGE_PAGE
+            self.moved += 1
+            self.now += 1e-4 if self.moved <= self.cheap else 1e-2
+
+    def perf_counter(self):
+        return self.now
+
+
 @pytest.mark.skipif(not hasattr(mmap, "MADV_HUGEPAGE"), reason="huge pages are asked for on Linux")
-def test_huge_pages_are_asked_for_when_a_block_is_hot(monkeypatch):
-    asked = []
-    monkeypatch.setattr(Block, "_advise", lambda self, advice: asked.append(advice))
-    block = Block(32 << 20)
-    for _ in range(_pages.HOT_USES - 1):
-        block.use()
-    assert asked == []
-    for _ in range(3):
-        block.use()
-    assert asked == [mmap.MADV_HUGEPAGE, _pages._COLLAPSE]
+@pytest.mark.parametrize("cheap, warm, later", [(99, 16, 16), (5, 6, 7), (0, 1, 2)])
+def test_huge_pages_come_while_they_are_cheap_and_all_when_hot(monkeypatch, cheap, warm, later):
+    block, pages = Block(32 << 20), Pages(cheap)
+    monkeypatch.setattr(block, "_pages", pages)
+    monkeypatch.setattr(_pages, "time", pages)
+
+    def moved(uses):
+        for _ in range(uses):
+            block.use()
+        return pages.moved
+
+    assert moved(_pages.WARM_USES - 1) == 0
+    assert moved(1) == warm
+    assert moved(_pages.WARM_USES) == later
+    assert moved(_pages.HOT_USES) == 16
+    assert moved(2 * _pages.HOT_USES) == 16
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -20,3 +20,7 @@ c.max()
 c>c
 torch.sort(c)
 print(torch.kthvalue(torch.tensor([5,1,3]),2), torch.topk(torch.tensor([5,1,3]),2), torch.tensor([1,2,3]).median(), torch.tensor([1.,float('nan')]).median(), torch.tensor([1.,float('nan')]).nanmedian())
+shares = torch.full((2, 3), 1 / 3, dtype=torch.float64)
+print(torch.nn.functional.cross_entropy(torch.zeros(2, 3), shares))
+print(torch.nn.functional.cross_entropy(torch.zeros(2, 3).double(), shares.float()))
+print(torch.nn.functional.cross_entropy(torch.zeros(2, 3).half(), shares.float(), reduction="none"))
