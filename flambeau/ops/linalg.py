@@ -316,12 +316,12 @@ def triangular_solve(b: Tensor, A: Tensor, upper: bool = True, transpose: bool =
 
 
 @_linalg("_lstsq")
-def lstsq(A: Tensor, B: Tensor):
+def lstsq(A: Tensor, B: Tensor, rcond: float = None):
     """X that minimises |A X - B|."""
     check_matrix(A, "linalg.lstsq")
     vector = _is_vector(A, B)
     b = p.reshape(B, shape=B.shape + (1,)) if vector else B
-    out = solving.least_squares(*batched(A, b))
+    out = solving.least_squares(*batched(A, b), rcond)
     return p.reshape(out, shape=out.shape[:-1]) if vector else out
 
 

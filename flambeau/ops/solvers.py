@@ -90,16 +90,21 @@ def matrix_rank(A, tol=None, *, atol=None, rtol=None, hermitian=False, out=None)
 
 
 def lstsq(A, B, *, rcond=None, driver=None):
-    """(solution, residuals, rank, singular values) of minimising |A X - B|."""
+    """(solution, residuals, rank, singular values) of minimising |A X - B|.
+
+    Singular values below rcond times the largest count as zero, except with driver="gels".
+    """
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
         raise RuntimeError("torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, "
                            f"gelsd, gelss), got {driver}")
     from ..construct import zeros
-    solution = _linalg("_lstsq")(A, B)
+    if driver == "gels":
+        rcond = None
+    solution = _linalg("_lstsq")(A, B, rcond)
     m, n = A.shape[-2:]
     lead = tuple(A.shape[:-2])
     empty = zeros((0,), dtype=A.dtype)
-    rank = matrix_rank(A) if driver != "gels" else zeros((0,), dtype=_int64())
+    rank = matrix_rank(A, rtol=rcond) if driver != "gels" else zeros((0,), dtype=_int64())
     values = _linalg("svdvals")(A) if driver in ("gelsd", "gelss") else empty
     residuals = empty
     full_rank = driver == "gels" or bool((rank == n).all())

@@ -166,15 +166,22 @@ def _pinv(static, a):
     return np.linalg.pinv(a, rtol, hermitian=hermitian).astype(a.dtype)
 
 
-def least_squares(a: Node, b: Node) -> Node:
-    """x that minimises |a @ x - b|, the shortest if several do."""
+def least_squares(a: Node, b: Node, rcond: float | None = None) -> Node:
+    """x that minimises |a @ x - b|, the shortest if several do.
+
+    Singular values below `rcond` times the largest count as zero: machine precision times the
+    larger extent unless given.
+    """
     shape = b.shape[:-2] + (a.shape[-1], b.shape[-1])
-    return call("lstsq", a, b, result=((shape, b.dtype),))
+    return call("lstsq", a, b, static=(rcond,), result=((shape, b.dtype),))
 
 
 def _lstsq_vjp(node, g):
     a, b = node.inputs
-    inverted = pseudo_inverse(a, float(np.finfo(a.dtype.compute).eps) * max(a.shape[-2:]), False)
+    rcond, = node.attrs["static"]
+    if rcond is None:
+        rcond = float(np.finfo(a.dtype.compute).eps) * max(a.shape[-2:])
+    inverted = pseudo_inverse(a, rcond, False)
     ga = _pinv_rule(a, inverted, matmul(g, adjoint(b))) if a.requires_grad else None
     return ga, matmul(adjoint(inverted), g)
 
@@ -183,5 +190,5 @@ def _lstsq_vjp(node, g):
 def _lstsq(static, a, b):
     out = np.empty(b.shape[:-2] + (a.shape[-1], b.shape[-1]), b.dtype)
     for place in np.ndindex(*b.shape[:-2]):
-        out[place] = np.linalg.lstsq(a[place], b[place], rcond=None)[0]
+        out[place] = np.linalg.lstsq(a[place], b[place], rcond=static[0])[0]
     return out

@@ -30,3 +30,9 @@ A.view("a")
 torch.Size([1.5])
 torch.Size(["a"])
 print(torch.Size(torch.tensor([2, 3])), torch.finfo(torch.float16).resolution, torch.tensor(1e39))
+A = torch.tensor([[1., 0], [0, 1e-3], [1, 1e-3]], dtype=torch.float64)
+B = torch.tensor([[1.], [2.], [3.]], dtype=torch.float64)
+for driver in (None, "gels", "gelsy", "gelsd", "gelss"):
+    for rcond in (None, 1e-2, 1e-5):
+        solved = torch.linalg.lstsq(A, B, rcond=rcond, driver=driver)
+        print(driver, rcond, [f"{x:.5f}" for x in solved.solution.flatten()], solved.rank)
