@@ -321,7 +321,8 @@ def lstsq(A: Tensor, B: Tensor, rcond: float = None):
     check_matrix(A, "linalg.lstsq")
     vector = _is_vector(A, B)
     b = p.reshape(B, shape=B.shape + (1,)) if vector else B
-    out = solving.least_squares(*batched(A, b), rcond)
+    wide_a, wide_b = batched(A, b)
+    out = solving.least_squares(wide_a, wide_b, rcond)
     return p.reshape(out, shape=out.shape[:-1]) if vector else out
 
 
