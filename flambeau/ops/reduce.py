@@ -290,6 +290,11 @@ def extreme_along(name: str, input: Node, dim: int, keepdim: bool):
     if input.ndim == 0:
         return Extremes[name]((p.reshape(input, shape=()), index))
     dim = normalise_dim(dim, input.ndim)
+    return picked_along(name, input, index, dim, keepdim)
+
+
+def picked_along(name: str, input: Node, index: Node, dim: int, keepdim: bool):
+    """(values, indices) where `index` has one element along dim."""
     values = pick(input, index, dim)
     if not keepdim:
         shape = input.shape[:dim] + input.shape[dim + 1:]

@@ -7,7 +7,7 @@ from ..graph.ir import Node, iota, p
 from ..graph.primitives.movement import slice_dim
 from .build import cast, normalise_dim, ordered
 from .declare import operation
-from .reduce import Extremes, pick
+from .reduce import Extremes, pick, picked_along
 
 __all__: list[str] = []
 
@@ -78,11 +78,7 @@ def rank_along(name: str, input: Node, rank: int, dim: int, keepdim: bool):
         missing = cast(p.isnan(input), dtypes.uint8)
         first = p.reshape(p.argmax(missing, dim=dim), shape=index.shape)
         index = p.where(p.isnan(pick(input, first, dim)), first, index)
-    values = pick(input, index, dim)
-    if not keepdim:
-        shape = input.shape[:dim] + input.shape[dim + 1:]
-        values, index = p.reshape(values, shape=shape), p.reshape(index, shape=shape)
-    return Extremes[name]((values, index))
+    return picked_along(name, input, index, dim, keepdim)
 
 
 @operation("_median_dim", namespace="_private")

@@ -13,6 +13,7 @@ import sys
 import time
 import warnings
 import weakref
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -203,10 +204,11 @@ class Program:
         self.replaced = [s for s, n in enumerate(self.nodes)
                          if n.op == "variable" and s not in set(alive)]
         self.gradient_leaves = [n for n in self.inputs if n.requires_grad]
-        computed = sorted(set(places))                # of `alive`; the others lie there as well
+        uses = Counter(places)                        # the others of `alive` lie there as well
+        computed = {place: number for number, place in enumerate(sorted(uses))}
         self.outputs = [wanted[place] for place in computed] + self.saved
-        self.places = [computed.index(place) for place in places]
-        self.sharing = [s for s, place in zip(alive, places) if places.count(place) > 1]
+        self.places = [computed[place] for place in places]
+        self.sharing = [s for s, place in zip(alive, places) if uses[place] > 1]
         self.plan: Any = None
         self.executable: Any = None
         self.scalars: list[Node] = []

@@ -9,16 +9,10 @@ torch = pytest.importorskip("torch")
 
 import flambeau as fb
 from flambeau.record.execute import settings
+from tests.parity import shared_memory
 
 VIEWS = {
-    "t": lambda x: x.t() if x.dim() == 2 else None,
-    "flat": lambda x: x.reshape(-1) if x.is_contiguous() else None,
-    "row": lambda x: x[1] if x.dim() and x.shape[0] > 1 else None,
-    "column": lambda x: x[:, 0] if x.dim() == 2 else None,
-    "view": lambda x: x.view(2, -1) if x.is_contiguous() and x.numel() % 2 == 0 else None,
-    "slice": lambda x: x[:-1] if x.dim() and x.shape[0] > 1 else None,
-    "diagonal": lambda x: x.diagonal() if x.dim() == 2 else None,
-    "unsqueeze": lambda x: x.unsqueeze(0), "detach": lambda x: x.detach(),
+    **shared_memory.VIEWS, "detach": lambda x: x.detach(),
     # PyTorch's results keep the order of their operands' memory
     "clone": lambda x: x.clone().contiguous(), "compute": lambda x: (x * 3 - 1).contiguous(),
 }

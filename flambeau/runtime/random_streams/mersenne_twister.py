@@ -181,8 +181,8 @@ class MersenneTwister:
 
     def _run(self, name: str, out: np.ndarray, count: int, *arguments) -> np.ndarray:
         """Calls a function of `native` that advances the state and writes `out`."""
-        from . import native
-
+        with self._bits.lock:          # a fork waits for it: half a module is of no use to a child
+            from . import native
         function = native.functions()[name]
         self._unused_next = _BLOCK
         with self._bits.lock:
