@@ -6,7 +6,6 @@ import sys
 import tempfile
 from dataclasses import dataclass, field, replace
 
-from .losses import apart
 from .modes import close_to_best, recall, remember
 from .processes import has_compiler
 from .rows import NETWORKS
@@ -28,7 +27,7 @@ class Measurement:
         ratio: what is compared with the row's ratio to reach, if that is a ratio.
         label: PyTorch's mode, or what stands in its place.
         amount: "s" or "B".
-        losses: Flambeau's of each step, PyTorch's, and PyTorch's in another mode (or None).
+        losses: Flambeau's of each step, and PyTorch's.
         detail: medians of each round, for --json.
     """
 
@@ -101,8 +100,7 @@ def _rounds(session, row):
     large = network.steps < LARGE
     for number in range(_few(options.rounds, large or row.group == "unseen")):
         count = steps
-        if number == 0 and not inference and not (large and (options.quick
-                                                             or row.group == "unseen")):
+        if number == 0 and not inference and not (large and options.quick):
             count = max(steps, LOSS_STEPS - 3)      # the first step, two to warm up, and these
         for name, results in found.items():
             library, mode = ("flambeau", "eager") if name == "flambeau" else ("torch", name)
@@ -120,25 +118,10 @@ def _fastest(found):
     return min(times, key=times.get) if times else None
 
 
-def _losses(session, row, found, mode):
-    """Losses by step of Flambeau, of PyTorch in its fastest mode, and in another if need be.
-
-    Where the libraries are apart, what rounding alone does is seen between PyTorch's layouts.
-    """
-    own, other = (next((r["losses"] for r in found[name] if r), None)
-                  for name in ("flambeau", mode))
-    if not own or not other:
-        return None
-    if not apart(own, other) or row.measure == "inference":
-        return (own, other, None)
-    network = NETWORKS[row.network]
-    second = next((name for name in ("eager", "channels_last")
-                   if name != mode and name in network.modes), None)
-    if second is None:
-        return (own, other, None)
-    result = next((r for r in found.get(second, ()) if r), None) or session.run(
-        "torch", network.script, *network.sizes, "--mode", second, "--warmup", 0, "--steps", 5)
-    return (own, other, result and result["losses"])
+def _losses(own, other):
+    """Losses by step, of the first process of each library that ended well."""
+    pair = [next((r["losses"] for r in results if r), None) for results in (own, other)]
+    return None if None in pair else tuple(pair)
 
 
 def training(session, row):
@@ -148,7 +131,8 @@ def training(session, row):
     detail = {name: [r and r["step_s"] for r in results] for name, results in found.items()}
     return against(median_of(found["flambeau"], "step_s"),
                    median_of(found[mode], "step_s") if mode else None, label=mode or "",
-                   losses=_losses(session, row, found, mode) if mode else None, detail=detail)
+                   losses=_losses(found["flambeau"], found[mode]) if mode else None,
+                   detail=detail)
 
 
 def peak_memory(session, row):
@@ -169,9 +153,8 @@ def epoch(session, row):
         for library, results in found.items():
             results.append(session.run(library, "epoch", "--data", data))
     own, other = found["flambeau"], found.get("torch", [])
-    losses = [next((r["losses"] for r in results if r), None) for results in (own, other)]
     return against(median_of(own, "step_s"), median_of(other, "step_s"),
-                   losses=None if None in losses else (*losses, None))
+                   losses=_losses(own, other))
 
 
 _IMPORT = "import time; b = time.perf_counter(); import {}; print(time.perf_counter() - b)"

@@ -40,7 +40,7 @@ def test_rounds():
 def test_the_whole_run_with_made_up_measurements(monkeypatch, capsys, tmp_path):
     """Every row is printed, with its verdict, its losses and the JSON file."""
     def made_up(session, row):
-        return Measurement(2e-3, 4e-3, 0.5, "eager", losses=([1.0], [1.0001], None))
+        return Measurement(2e-3, 4e-3, 0.5, "eager", losses=([1.0], [1.0001]))
 
     for name in MEASURES:
         monkeypatch.setitem(MEASURES, name, made_up)

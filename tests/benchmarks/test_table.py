@@ -38,6 +38,8 @@ def test_reached_in_seconds_is_about_our_own_time():
     row = Row("x", "g", "t", "first_step", 1, 0.5, unit="s")
     assert reached(row, against(0.9, 0.01)) is True
     assert reached(row, against(1.1, 2.0)) is False
+    assert reached(row, against(1.0, 2.0, losses=([2.0], [2.001]))) is True
+    assert reached(row, against(1.0, 2.0, losses=([2.0], [2.1]))) is False
     row = Row("x", "g", "t", "recording", 1.5, 1, unit="us")
     assert reached(row, Measurement(1.4e-6)) is True
     assert reached(row, Measurement(1.6e-6)) is False
@@ -46,9 +48,9 @@ def test_reached_in_seconds_is_about_our_own_time():
 def test_losses_have_a_line_each():
     row = Row("x", "g", "net", "training", 1.0)
     inference = Row("y", "g", "net: inference", "inference", 1.0)
-    first, second = loss_lines([(row, against(1.0, 1.0, losses=([2.0] * 20, [2.0] * 20, None))),
+    first, second = loss_lines([(row, against(1.0, 1.0, losses=([2.0] * 20, [2.0] * 20))),
                                 (row, against(1.0, 1.0)),
-                                (inference, against(1.0, 1.0, losses=([0.5], [0.6], None)))])
+                                (inference, against(1.0, 1.0, losses=([0.5], [0.6])))])
     assert first == "net: loss of step 20 2 and 2, 0.0e+00 apart: agree"
     assert second.startswith("net: inference: mean score 0.5 and 0.6") and "DIFFER" in second
 
