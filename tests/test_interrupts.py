@@ -169,3 +169,69 @@ def test_an_interrupted_loop_leaves_a_model_that_can_be_saved(tmp_path):
     run = subprocess.run([sys.executable, "short.py"], cwd=tmp_path, capture_output=True,
                          text=True, timeout=100, env={**os.environ, "PYTHONPATH": ROOT})
     assert run.stdout.split() == ["5", "2", "True"], run.stderr
+
+
+OFTEN = """if True:
+    import gc, os, random, signal, sys, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    import flambeau as torch
+    import flambeau.nn.functional as F
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(64, 128), torch.nn.BatchNorm1d(128),
+                                torch.nn.Dropout(0.1), torch.nn.ReLU(), torch.nn.Linear(128, 9))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    x, y = torch.randn(16, 64), torch.randint(0, 9, (16,))
+
+    def step():
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            right = (model(x).argmax(1) == y).float().mean().item()
+        return loss.item(), right
+
+    def until_interrupted():
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            step()
+        sys.exit("an interrupt was lost")
+
+    def some_steps():
+        for _ in range(4):
+            step()
+
+    some_steps()
+    ready, go = os.pipe()
+    trainer = os.getpid()
+    other = os.fork()
+    if not other:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        os.close(go)
+        while os.read(ready, 1):
+            time.sleep(random.random() * 0.006)
+            os.kill(trainer, signal.SIGINT)
+        os._exit(0)
+    for _ in range(120):
+        some_steps()
+        try:
+            os.write(go, b"x")
+            until_interrupted()
+        except KeyboardInterrupt:
+            pass
+        assert torch.is_grad_enabled() and gc.isenabled()
+    os.close(go)
+    os.waitpid(other, 0)
+    assert all(bool(torch.isfinite(p).all()) for p in model.parameters())
+    print(step())
+    """
+
+
+def test_training_goes_on_after_any_interrupt(tmp_path):
+    """As in a notebook, whose user stops a cell and runs the next."""
+    (tmp_path / "often.py").write_text(OFTEN)
+    run = subprocess.run([sys.executable, "-W", "ignore", "often.py"], cwd=tmp_path, text=True,
+                         capture_output=True, timeout=200, env={**os.environ, "PYTHONPATH": ROOT})
+    assert run.returncode == 0, run.stderr
+    loss, right = eval(run.stdout)
+    assert loss < 0.1 and right == 1.0

@@ -138,14 +138,12 @@ def _expand_here(trace, roots, given, cuts, captures, retain, create_graph, key)
     _refuse_freed(visited, freed)
     refuse_overwritten(trace.cursor, visited)
     pairs = [(slot_of[n], g) for n, g in zip(wanted, found) if g is not None]
-    step = trace.add_step(key, (), 0)
-    step.extra = expanded = _Expanded()
-    trace.cursor = step
-    final = trace.add_step(("gradients", ()), tuple(g for _, g in pairs), 0)
+    expanded = _Expanded()
     expanded.targets = [slot for slot, _ in pairs]
     expanded.ends = [is_terminal(nodes[slot]) for slot, _ in pairs]
-    if not retain:
-        final.freed = freed | frozenset(visited)
+    trace.cursor = trace.add_step(key, (), 0, extra=expanded)
+    final = trace.add_step(("gradients", ()), tuple(g for _, g in pairs), 0,
+                           freed=freed if retain else freed | frozenset(visited))
     trace.cursor = final
     return list(zip(expanded.targets, new_values(trace, final), expanded.ends))
 
@@ -170,19 +168,18 @@ def _expand_there(trace, execution, roots, given, cuts, captures, retain, create
              if n in execution.known]
     accessors = list(dict.fromkeys(
         [n for n, _ in pairs if n in execution.known and n.op == "input"] + reads))
-    step = trace.add_step(key, (), 0)
-    step.extra = expanded = _Expanded()
+    expanded = _Expanded()
     expanded.accessors = accessors
-    trace.cursor = step
+    expanded.targets = [n for n, _ in pairs]
+    expanded.ends = [is_terminal(n) for n, _ in pairs]
+    expanded.visited = frozenset(visited)
+    trace.cursor = trace.add_step(key, (), 0, extra=expanded)
     slots = _enter_all(trace, execution, accessors, create_graph)
     nodes = trace.nodes()
     mapping = {n: nodes[s] for n, s in zip(accessors, slots)}
     mapping.update(zip(placeholders, given))
     results = substitute([g for _, g in pairs], mapping)
     final = trace.add_step(("gradients", slots), tuple(results), 0)
-    expanded.targets = [n for n, _ in pairs]
-    expanded.ends = [is_terminal(n) for n, _ in pairs]
-    expanded.visited = frozenset(visited)
     trace.cursor = final
     _mark_freed(execution, expanded, retain)
     return list(zip(expanded.targets, new_values(trace, final), expanded.ends))

@@ -21,6 +21,7 @@ import numpy as np
 from ..graph.differentiate import gradients
 from ..graph.ir import Node, p, topological_order
 from ..runtime._blas import OneThread
+from ..runtime._interrupts import ends_at_once
 from ..runtime._interrupts import held as interrupts
 from ..runtime._pool import clock_ns, last_run_was_complete
 from ..runtime.buffer import Buffer
@@ -247,6 +248,7 @@ class Program:
                                    for b, n in zip(buffers, self.outputs)])
         return buffers
 
+    @ends_at_once
     def interpreted(self, leaves: list[Value], numbers: list[Any]) -> list[np.ndarray]:
         """The arrays of the outputs by the interpreter."""
         if self.plan is None:
@@ -281,6 +283,7 @@ class Program:
             self._positions = {node: i for i, node in enumerate(order)}
         return self._positions
 
+    @ends_at_once
     def try_to_compile(self, numbers: list[Any]) -> None:
         """Make native code, or say once that this program stays interpreted."""
         try:
@@ -296,6 +299,7 @@ class Program:
                           f"{type(error).__name__}: {error}. The results are right; please report "
                           "it with the lines that make it.", RuntimeWarning, stacklevel=2)
 
+    @ends_at_once
     def compile(self, numbers: list[Any], resemble: bool = True) -> None:
         """Make native code of this program; `resemble`: see `compile_program`."""
         from ..graph.compile import compile_program

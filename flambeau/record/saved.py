@@ -16,7 +16,7 @@ from typing import Any
 
 from ..graph.ir import Node
 from ._kept import RESULT, is_known, kept_places
-from .sites import user_site
+from .sites import Site, user_site
 from .trace import Operation, Step, Trace
 from .values import Aval, Value
 
@@ -50,10 +50,7 @@ def mark_written(trace: Trace, old: Value, new: Value | None, base: Value | None
     key = ("written", old.slot, slot, None if base is None else base.slot)
     step = trace.cursor.children.get(key)
     if step is None:
-        site = user_site()
-        step = trace.add_step(key, (), 0)
-        step.written = True
-        step.extra = f"at {site[0]}:{site[1]}" if site else "in place"
+        step = trace.add_step(key, (), 0, written=True, extra=_place(user_site()))
     trace.cursor = step
     return True
 
@@ -70,11 +67,13 @@ def mark_rewritten(trace: Trace, old: Value, new: Value, counts: str) -> None:
     key = ("rewritten", old.slot, slot, counts)
     step = trace.cursor.children.get(key)
     if step is None:
-        site = user_site()
-        step = trace.add_step(key, (), 0)
-        step.written = step.written or counts != "never"
-        step.extra = f"at {site[0]}:{site[1]}" if site else "in place"
+        step = trace.add_step(key, (), 0, written=trace.cursor.written or counts != "never",
+                              extra=_place(user_site()))
     trace.cursor = step
+
+
+def _place(site: Site) -> str:
+    return f"at {site[0]}:{site[1]}" if site else "in place"
 
 
 class _Memory:

@@ -16,6 +16,7 @@ from typing import Any
 
 from .. import dtypes
 from ..graph.ir import Node, building, p
+from ..runtime._interrupts import arrive_between_calls
 from .sites import user_site
 from .values import Aval, Value, aval_of
 
@@ -180,10 +181,12 @@ class Trace:
 
     # ---- the slow path ------------------------------------------------------------------------
 
-    def add_step(self, key, nodes: tuple[Node, ...], scalars: int) -> Step:
-        """Extend the trie behind the cursor."""
+    def add_step(self, key, nodes: tuple[Node, ...], scalars: int, **more) -> Step:
+        """Extend the trie behind the cursor by a step with `more` attributes, complete at once."""
         known = self.nodes()
         step = Step(self.cursor, key, nodes, self.cursor.scalars + scalars)
+        for name, value in more.items():
+            setattr(step, name, value)
         self.cursor.children[key] = step
         trie.size += 1
         known.extend(nodes)
@@ -213,11 +216,9 @@ class Trace:
                     count += 1
             built = operation.build(arguments, static)
             if isinstance(built, Node):
-                step = self.add_step(key, (built,), count)
-            else:
-                step = self.add_step(key, tuple(built), count)
-                step.structure = getattr(built, "structure", tuple)
-            return step
+                return self.add_step(key, (built,), count)
+            return self.add_step(key, tuple(built), count,
+                                 structure=getattr(built, "structure", tuple))
         finally:
             building.site = before
 
@@ -225,6 +226,7 @@ class Trace:
 
     def flush_here(self) -> None:
         """Run this program and give its living values memory; begin a new one."""
+        arrive_between_calls()
         own = state.trace is self
         if own:
             state.trace = Trace()

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from flambeau.runtime import _cpu
-from flambeau.runtime._interrupts import MESSAGE, Handler, held, may_stop
+from flambeau.runtime._interrupts import MESSAGE, Handler, held, may_stop, stop_waiting
 from flambeau.runtime._jit import compile_ahead, compile_kernels
 
 __all__ = ["Integer", "KernelCall", "Limit", "Pointer", "Program", "clock_ns", "get_num_threads",
@@ -168,6 +168,7 @@ class Program:
         finally:
             pool.clear_interrupt()
         if result < 0:
+            stop_waiting()
             raise KeyboardInterrupt(MESSAGE) from None
         return result
 

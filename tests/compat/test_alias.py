@@ -203,6 +203,7 @@ def test_install_refuses_when_the_real_one_is_loaded(tmp_path):
 def test_an_interrupted_script_shows_where_it_was(tmp_path):
     result = run(tmp_path, """
         import os, signal, torch
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be inherited as ignored
         def train():
             os.kill(os.getpid(), signal.SIGINT)
             for _ in range(1000):

@@ -38,10 +38,12 @@ def default_context() -> Any:
     """The start method that was chosen; else fork where Python forked before 3.14.
 
     Programs without ``if __name__ == "__main__":``, and data sets that cannot be pickled, work
-    then under every Python; the runtime is made to survive a fork.
+    then under every Python; the runtime is made to survive a fork. A program's choice of Python's
+    own default cannot be told from none, once anything else has asked for the start method.
     """
     chosen = multiprocessing.get_start_method(allow_none=True)
-    if chosen is None and sys.platform.startswith("linux"):
+    if sys.platform.startswith("linux") and chosen in (
+            None, multiprocessing.get_all_start_methods()[0]):
         return multiprocessing.get_context("fork")
     return multiprocessing.get_context(chosen)
 
