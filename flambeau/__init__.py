@@ -58,6 +58,7 @@ from .ops.overloads import (broadcast_tensors, einsum, masked_fill, max, median,
                             norm, repeat_interleave, scatter, swapaxes, tensor_split, tensordot,
                             where)
 from .record.report import compilations
+from .runtime._out_of_memory import OutOfMemoryError
 from .ops.random import (bernoulli, binomial, multinomial, normal, poisson, rand,
                          rand_like, randint, randint_like, randn, randn_like, randperm)
 

@@ -17,6 +17,7 @@ import flambeau.graph.primitives  # noqa: F401
 from .graph.ir import building
 from .graph.ir import p as primitives
 from .ops.declare import DECLARED
+from .record.rollback import note_write
 from .record.saved import mark_rewritten, mark_written
 from .record.trace import Operation, flush, reads_numpy, record, state
 from .record.values import Value, references
@@ -82,12 +83,24 @@ class Storage:
     def take(self, numbers: Value) -> None:
         """Hold other numbers; what gradients belong to stays as it was."""
         old, self.version = self.value, self.version + 1
+        note_write(state.trace, self, old)
         leaf = self.leaf()
         if leaf is None:
             self.value = with_gradient_of(old, numbers) if old.requires_grad else numbers
         else:
             leaf._own(numbers)                   # which sets the value
             leaf._seen = self.version
+
+    @property
+    def _value(self) -> Value:
+        return self.value
+
+    def _restore(self, value: Value) -> None:
+        """Hold again what was here before a write of a program that failed."""
+        leaf = self.leaf()
+        self.value, self.version = value.restored(), self.version + 1
+        if leaf is not None:
+            leaf._value, leaf._seen = self.value, self.version
 
     def leaf(self) -> Any:
         """The leaf tensor whose value this is, or None."""
@@ -111,6 +124,7 @@ class Storage:
                 counts = "elsewhere"
         finally:
             building.grad_enabled = before
+        note_write(state.trace, self, base)
         self.value = value
         self.version += 1
         self.writes[0] += 1

@@ -17,6 +17,7 @@ from .ops._arguments import type_name
 from .ops.build import expand_to, node_of
 from .ops.declare import operation
 from .record.values import concrete
+from .runtime._out_of_memory import told
 from .tensor import Tensor, from_array, from_value
 
 __all__ = [
@@ -173,6 +174,7 @@ def scalar_tensor(s, *, dtype=None, layout=None, device=None, requires_grad=Fals
 # ---- filled -----------------------------------------------------------------------------------
 
 
+@told
 def _filled(shape, value, dtype, requires_grad: bool) -> Tensor:
     dtype = dtypes.as_dtype(dtype)
     if value == 0 and str(value)[0] != "-":
@@ -279,6 +281,7 @@ def _number(x):
     return x.item() if isinstance(x, (Tensor, np.generic)) else x
 
 
+@told
 def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device=None,
            requires_grad=False, pin_memory=False) -> Tensor:
     """start, start + step, … below end.
@@ -324,6 +327,7 @@ def _check_steps(name: str, start, end, steps) -> None:
                         "whole number of steps")
 
 
+@told
 def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=None,
              requires_grad=False, pin_memory=False) -> Tensor:
     """`steps` numbers from start to end, both included."""
@@ -354,6 +358,7 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
     return out
 
 
+@told
 def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, layout=None, device=None,
              requires_grad=False, pin_memory=False) -> Tensor:
     """base to the powers of linspace(start, end, steps)."""
@@ -370,6 +375,7 @@ def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, layout=None,
     return out
 
 
+@told
 def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None,
         requires_grad=False, pin_memory=False) -> Tensor:
     """The identity matrix."""

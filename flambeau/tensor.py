@@ -25,6 +25,7 @@ from .dtypes import Size, device
 from .graph.ir import building
 from .ops import declare
 from .ops.declare import DECLARED, Declaration
+from .record.rollback import note_write
 from .record.saved import mark_written
 from .record.trace import current_trace, flush, record
 from .record.values import Value, aval_of, concrete
@@ -115,8 +116,7 @@ class Tensor(metaclass=_TensorType):
         if not value.is_concrete and value.trace is not None:
             value.trace.flush_here()
         if not value.is_concrete:
-            raise RuntimeError("this tensor was to be computed by a program that failed: "
-                               f"{value.error}") from value.error
+            raise RuntimeError(value.failure())
         return value.array
 
     def _share(self) -> Storage:
@@ -349,11 +349,17 @@ class Tensor(metaclass=_TensorType):
         if mark:
             mark_written(trace, old, value)
         old.replace()
+        note_write(trace, self, old)
         self._value = value
         self._version_count += 1
         if self._requires_grad:
             self._own(value)
         return self
+
+    def _restore(self, value: Value) -> None:
+        """Hold again what was here before a write of a program that failed."""
+        if self._storage is None:
+            self._value = value.restored()
 
     def _check_writable(self) -> None:
         if not building.grad_enabled:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import dtypes as _dtypes
 from ..compat._device_module import answers, raising, stream_context, unavailable_class
+from ..runtime._out_of_memory import OutOfMemoryError as OutOfMemoryError
 
 _MISSING = "Torch not compiled with CUDA enabled (Flambeau runs on the CPU; use device='cpu')"
 
@@ -31,10 +32,6 @@ Event = unavailable_class(__name__, "Event", RuntimeError,
                           "torch.cuda.Event requires CUDA support; for the CPU use "
                           "time.perf_counter()")
 CUDAGraph = unavailable_class(__name__, "CUDAGraph", RuntimeError, _MISSING)
-
-
-class OutOfMemoryError(RuntimeError):
-    """Never raised here: memory of the CPU that runs out is a MemoryError."""
 
 
 class device:

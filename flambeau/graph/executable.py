@@ -137,7 +137,8 @@ class Executable:
         for segment in segments:
             if isinstance(segment, Native):
                 segment.program = Program(segment.calls, segment.bases_count, limits,
-                                          segment.stoppable if is_single else 0)
+                                          segment.stoppable if is_single else 0,
+                                          (self._flags_pointer, len(self._flags)))
         self._single = segments[0].program if is_single else None
         self.is_single = is_single          # one native call computes everything
         after = statistics()
@@ -190,7 +191,7 @@ class Executable:
             if thread.begun is not None:
                 thread.begun.release()
                 thread.begun = None
-            if self._single.run(bases):
+            if self._single.run(bases) > 0:
                 self._refuse(inputs)
         else:
             self._run_segments([arena, *inputs, *outputs], bases, times)
@@ -217,8 +218,10 @@ class Executable:
                     segment.program.run(bases)
                 elif (timed := segment.program.run_timed(bases)) is not None:
                     times.append(SegmentTimes(*timed))
-                else:
+                elif self._flag_memory == self._no_flags:
                     self._refuse(buffers[1:])
+                if self._flag_memory != self._no_flags:
+                    return
                 continue
             begin = clock_ns()
             _run_numpy(segment, buffers, values)

@@ -15,6 +15,7 @@ from ..construct import check_device
 from ..graph.interpret import from_storage
 from ..graph.ir import building
 from ..random import Generator, default_generator
+from ..runtime._out_of_memory import told
 from ..tensor import Tensor, from_array
 from . import _sampling
 
@@ -167,6 +168,7 @@ def samples_for(tensor: Tensor, kind: str, generator, *parameters, fresh: bool =
     return samples_of(tuple(tensor.shape), order, tensor.dtype, kind, generator, *parameters)
 
 
+@told
 def samples_of(shape, order, dtype, kind: str, generator, *parameters) -> np.ndarray:
     """Samples of `shape`, drawn with the dimensions in `order` (None: contiguous memory)."""
     sampler: Callable[..., np.ndarray] = _sampling.SAMPLERS[kind]

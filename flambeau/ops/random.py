@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import dtypes
 from ..dtypes import default_dtype
+from ..runtime._out_of_memory import told
 from ..tensor import Tensor, from_array
 from . import _sampling
 from ._drawing import (
@@ -139,6 +140,7 @@ def randint(*arguments, generator=None, out=None, dtype=None, layout=None, devic
                  *bounds)
 
 
+@told
 def randperm(n: int, *, generator=None, out=None, dtype=None, layout=None, device=None,
              requires_grad=False, pin_memory=False) -> Tensor:
     """The integers 0 to n - 1 in random order.

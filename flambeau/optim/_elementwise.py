@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..graph.ir import building
+from ..record.rollback import note_write
+from ..record.trace import current_trace
 from ..record.values import Value, concrete
 from ..runtime.buffer import Buffer
 from ..tensor import Tensor, from_array, from_value
@@ -134,6 +136,7 @@ class Elementwise(Optimizer):
                 if tensor._storage is not None:
                     tensor._assign(from_value(value), mark=False)
                 else:
+                    note_write(current_trace(), tensor, tensor._value, is_small=True)
                     tensor._value = value
                     tensor._version_count += 1
             rounded.append(float(array))

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..graph.ir import Node, building, expand_to, p
 from ..graph.primitives.pointwise import cast
+from ..record.rollback import note_write
 from ..record.trace import Operation, Trace, current_trace, flush, new_values, state
 from ..record.values import Value
 from ..tensor import Tensor, from_value
@@ -172,6 +173,7 @@ def _enter(trace: Trace, values: list[Value]) -> None:
 
 def write(tensors: Sequence[Tensor], values: Sequence[Value]) -> None:
     """Give each tensor, in place, its new value; leaves stay leaves."""
+    trace = state.trace
     for tensor, value in zip(tensors, values):
         storage = tensor._storage
         if storage is not None:
@@ -186,5 +188,6 @@ def write(tensors: Sequence[Tensor], values: Sequence[Value]) -> None:
             old.replace(2)
             value.owner = old.owner
             value.requires_grad = True
+        note_write(trace, tensor, old)
         tensor._value = value
         tensor._version_count += 1

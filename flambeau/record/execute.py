@@ -23,6 +23,7 @@ from ..graph.ir import Node, p, topological_order
 from ..runtime._blas import OneThread
 from ..runtime._interrupts import ends_at_once
 from ..runtime._interrupts import held as interrupts
+from ..runtime._out_of_memory import told
 from ..runtime._pool import clock_ns, last_run_was_complete
 from ..runtime.buffer import Buffer
 from .same_memory import places_of_memory
@@ -248,6 +249,7 @@ class Program:
                                    for b, n in zip(buffers, self.outputs)])
         return buffers
 
+    @told
     @ends_at_once
     def interpreted(self, leaves: list[Value], numbers: list[Any]) -> list[np.ndarray]:
         """The arrays of the outputs by the interpreter."""
@@ -400,12 +402,11 @@ def execute(trace: Trace) -> None:
     try:
         results = (program.run(trace, inputs, None, copied) if not observers
                    else _watched(observers, program, trace, inputs, copied))
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt) and program.can_run_again():
-            trace.interrupted = found
-            raise
-        for slot in program.alive:
-            values[slot].error = error
+    except KeyboardInterrupt:
+        trace.interrupted = found if program.can_run_again() else None
+        raise
+    except BaseException:
+        trace.interrupted = None
         raise
     finally:
         interrupts.active = False

@@ -110,7 +110,7 @@ class Trace:
 
     __slots__ = ("cursor", "values", "scalars", "leaves", "executions", "_nodes", "root",
                  "hooked", "functions", "roots", "execution", "entered", "differentiated",
-                 "updated", "ended", "foreign", "lock", "interrupted")
+                 "updated", "ended", "foreign", "lock", "interrupted", "writes")
 
     def __init__(self):
         if trie.size > TRIE_LIMIT:
@@ -135,6 +135,7 @@ class Trace:
         self.lock = threading.RLock()
         self.interrupted: Any = None               # how it ran when Ctrl-C stopped it
         self.foreign: dict[int, int] = {}          # leaves that another thread holds: id, slot
+        self.writes: list[tuple] = []              # what to undo if it fails: see rollback.py
 
     # ---- leaves ------------------------------------------------------------------------------
 
@@ -146,8 +147,7 @@ class Trace:
             elif id(value) in self.foreign:
                 return self.foreign[id(value)]
         if not value.is_concrete:
-            raise RuntimeError("this tensor was to be computed by a program that failed: "
-                               f"{value.error}") from value.error
+            raise RuntimeError(value.failure())
         history = None
         if value.history is not None:
             execution, node = value.history
@@ -235,14 +235,13 @@ class Trace:
                 if self.cursor is not self.root and self.values:
                     from .execute import execute
                     execute(self)
-            except KeyboardInterrupt:
+            except BaseException as error:
                 if self.interrupted is None:
+                    from .rollback import roll_back
+                    roll_back(self, error)
                     self._release(own)
                 elif own:              # it runs when the next operation is recorded
                     state.trace, self.ended = self, True
-                raise
-            except BaseException:
-                self._release(own)
                 raise
             self._release(own)
 

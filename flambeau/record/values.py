@@ -65,7 +65,9 @@ class Value:
         self.shared = False       # the memory is visible outside: never written by donation
         self.volatile = False     # NumPy code may write the memory: what reads it runs at once
         self.written = 0          # whether its tensor has another value now: see `replace`
-        self.error = None         # why the program that should have computed it failed
+        # why the program that should have computed it failed, in words: the exception would keep
+        # alive what the frames of its traceback hold, such as a batch too large for the memory
+        self.error: str | None = None
         # twin: a weak reference to the value on this memory that a run keeps for its gradients
 
     @property
@@ -77,7 +79,7 @@ class Value:
         """The memory as an array of the logical shape (only when concrete)."""
         if self._array is None:
             if self._buffer is None:
-                raise RuntimeError("a pending value has no memory yet") from self.error
+                raise RuntimeError(self.failure())
             self._array = self._buffer.array(self.aval.dtype.storage, tuple(self.aval.shape))
         return self._array
 
@@ -88,6 +90,12 @@ class Value:
             from ..runtime.buffer import Buffer
             self._buffer = Buffer.from_array(self.array)
         return self._buffer
+
+    def failure(self) -> str:
+        """The message of an error where it is needed and has no memory."""
+        if self.error is None:
+            return "a pending value has no memory yet"
+        return f"this tensor was to be computed by a program that failed: {self.error}"
 
     def set_memory(self, memory) -> None:
         """Take the memory that a run made: an array of the interpreter's or a buffer."""
@@ -143,6 +151,13 @@ class Value:
         other._buffer = self._buffer
         other.shared = self.shared = True       # neither may be donated: the other reads it
         other.volatile = self.volatile
+        return other
+
+    def restored(self) -> Value:
+        """This value for the tensor that held it: with its owner or history."""
+        other = self.sibling()
+        other.owner, other.history = self.owner, self.history
+        other.requires_grad = self.requires_grad
         return other
 
     def successor(self, array: np.ndarray) -> Value:

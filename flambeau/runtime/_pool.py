@@ -33,7 +33,7 @@ __all__ = ["Integer", "KernelCall", "Limit", "Pointer", "Program", "clock_ns", "
 # yields each microsecond: where another process holds a core, the step takes no longer than before.
 SPIN_SECONDS = 500e-6
 LONG_SECONDS = 0.05  # estimated: above, a program can be stopped; below, Ctrl-C waits for its end
-NOTHING_RAN = -2
+NOTHING_RAN, FLAGGED = -2, -3
 MAX_CHUNKS = 1 << 30  # of one task: slots of the pool pack two 32-bit chunk numbers
 
 
@@ -87,10 +87,11 @@ class Program:
 
     `bases_count` is the number of addresses that `run` takes: bases[0] is the arena by convention,
     then inputs, outputs and the table of runtime scalars. The first `stoppable` calls write to no
-    input: until they are done, Ctrl-C may stop the program.
+    input: until they are done, Ctrl-C may stop the program. `flags` (address, number) are pairs of
+    integers: once the first of one is not 0, no further call runs.
     """
 
-    def __init__(self, calls, bases_count, limits=(), stoppable=0):
+    def __init__(self, calls, bases_count, limits=(), stoppable=0, flags=(0, 0)):
         from flambeau.runtime._pool_native import LIMIT_FIELDS, PROGRAM_FIELDS, TASK_FIELDS
 
         self.calls = tuple(calls)
@@ -120,7 +121,7 @@ class Program:
         self._limits = np.array(limits, np.int64).reshape(-1, len(LIMIT_FIELDS))
         self._header = np.array([self._tasks.ctypes.data, len(tasks), self._patches.ctypes.data,
                                  len(patches), 0, 0, self._limits.ctypes.data, len(limits),
-                                 stoppable],
+                                 stoppable, *flags],
                                 np.int64)
         assert len(self._header) == len(PROGRAM_FIELDS)
         self._address = self._header.ctypes.data
@@ -134,7 +135,7 @@ class Program:
     def run(self, bases):
         """Runs the kernels in order on the buffers at the addresses `bases`.
 
-        Returns how many limits are exceeded; if any is, nothing runs.
+        Returns how many limits are exceeded, if any is, nothing runs; or `FLAGGED`.
         """
         with _lock:
             pool = _pool or _start()
@@ -157,17 +158,17 @@ class Program:
         try:
             with pool.handler():
                 result = pool.execute(pool.address, self._address, self._bases_address)
-            if result < 0:
+            if result < 0 and result != FLAGGED:
                 time.sleep(0.001)              # Python's handler raises here, if not before
         except KeyboardInterrupt:
             result = pool.result.value
-            if result >= 0:
+            if result >= 0 or result == FLAGGED:
                 if not held.active:
                     raise
                 held.pending = True
         finally:
             pool.clear_interrupt()
-        if result < 0:
+        if result < 0 and result != FLAGGED:
             stop_waiting()
             raise KeyboardInterrupt(MESSAGE) from None
         return result
@@ -177,7 +178,7 @@ class Program:
 
         moments: when the first kernel began and when each ended; shares[kernel, thread]: when the
         thread began and ended, and how many chunks it ran (0: nothing, or the kernel was not cut).
-        None if a limit is exceeded.
+        None if a limit is exceeded, or a flag set.
         """
         if not _has_posix_threads():
             raise NotImplementedError("kernel times need clock_gettime, which this system lacks")

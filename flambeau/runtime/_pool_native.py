@@ -25,7 +25,7 @@ STATE_FIELDS = {
     "participants": 4 * LINE + 32,
     # where threads write when they worked on it: (begin, end, chunks) each; 0: nobody asks
     "shares": 4 * LINE + 40,
-    # whether it may be stopped, and whether one was, so that some of its chunks were left out
+    # whether it may be stopped, and why one was, so that some of its chunks were left out
     "stoppable": 4 * LINE + 48, "stopped": 4 * LINE + 56,
     # constants of the pool
     "stop": 5 * LINE, "threads": 5 * LINE + 8, "spin": 5 * LINE + 16, "slots": 5 * LINE + 24,
@@ -37,11 +37,12 @@ STATE_FIELDS = {
     # set by the handler of SIGINT; the handler before it; what `execute` returned last
     "interrupt": 9 * LINE, "previous": 9 * LINE + 8, "result": 9 * LINE + 16,
 }
+INTERRUPTED, FLAGGED = 1, 3      # why a program was stopped
 SHARE_BYTES = 24
 PAUSES = 32  # about 1 us between two calls of sched_yield
 STATE_BYTES = 10 * LINE
 PROGRAM_FIELDS = ("tasks", "task_count", "patches", "patch_count", "times", "shares", "limits",
-                  "limit_count", "stoppable")
+                  "limit_count", "stoppable", "flags", "flag_count")
 TASK_FIELDS = ("function", "args", "items", "grain", "scratch_bytes")
 LIMIT_FIELDS = ("base", "bytes", "count", "limit")
 
@@ -91,7 +92,7 @@ def _chunk(f, state, task, index, scratch):
     interrupted = f.ne(_atomic_load(f, _field(f, state, "interrupt"), "monotonic"), 0)
     stoppable = f.ne(_atomic_load(f, _field(f, state, "stoppable"), "monotonic"), 0)
     with f.if_(interrupted & stoppable) as stop:
-        _atomic_store(f, 1, _field(f, state, "stopped"), "monotonic")
+        _atomic_store(f, INTERRUPTED, _field(f, state, "stopped"), "monotonic")
     with stop.otherwise():
         _run_chunk(f, task, index, scratch)
 
@@ -262,20 +263,31 @@ def _define_exceed(module):
     f.ret(rows.results[0])
 
 
+def _define_flagged(module):
+    """flagged(flags, count): whether a kernel met an index out of range, among pairs of words."""
+    f = module.function("flagged", BOOL, [PTR, I64], "nounwind", "internal")
+    flags, count = f.parameters
+    with f.loop(0, count, carried=[f.i64(0)]) as loop:
+        loop.next(loop.carried[0] | _atomic_load(f, f.byte_offset(flags, loop.index * 16),
+                                                 "monotonic"))
+    f.ret(f.ne(loop.results[0], 0))
+
+
 def _define_execute(module):
     """execute(state, program, bases): applies the patches, then runs the tasks in order.
 
-    Returns how many limits are exceeded, in which case nothing runs, or -1 if it was stopped.
+    Returns how many limits are exceeded, in which case nothing runs; -INTERRUPTED or -FLAGGED if it
+    was stopped.
     """
     f = module.function("execute", I64, [PTR, PTR, PTR])
     state, program, bases = f.parameters
-    tasks, count, patches, patch_count, times, shares, limits, limit_count, stoppable = (
-        f.load(type, f.byte_offset(program, 8 * i))
-        for i, type in enumerate((PTR, I64, PTR, I64, PTR, I64, PTR, I64, I64)))
+    (tasks, count, patches, patch_count, times, shares, limits, limit_count, stoppable, flags,
+     flag_count) = (f.load(type, f.byte_offset(program, 8 * i)) for i, type in enumerate(
+         (PTR, I64, PTR, I64, PTR, I64, PTR, I64, I64, PTR, I64)))
     exceeded = f.call("exceed", I64, [limits, limit_count, bases])
     with f.if_(f.eq(exceeded, 0)) as branch:
         branch.give(f.neg(f.call("run", I64, [state, tasks, count, patches, patch_count, times,
-                                              shares, bases, stoppable])))
+                                              shares, bases, stoppable, flags, flag_count])))
     with branch.otherwise():
         branch.give(exceeded)
     f.store(branch.results[0], _field(f, state, "result"))
@@ -283,13 +295,15 @@ def _define_execute(module):
 
 
 def _define_run(module):
-    """run(…): what `execute` does where no limit is exceeded; whether it was stopped.
+    """run(…): what `execute` does where no limit is exceeded; why it was stopped, or 0.
 
-    Only before task number `stoppable`, which is the first that writes over an input.
+    Interrupted only before task number `stoppable`, which is the first that writes over an input.
+    After a task that met an index out of range no other runs: parameters keep their values.
     """
-    f = module.function("run", I64, [PTR, PTR, I64, PTR, I64, PTR, I64, PTR, I64], "nounwind",
-                        "internal")
-    state, tasks, count, patches, patch_count, times, shares, bases, stoppable = f.parameters
+    f = module.function("run", I64, [PTR, PTR, I64, PTR, I64, PTR, I64, PTR, I64, PTR, I64],
+                        "nounwind", "internal")
+    (state, tasks, count, patches, patch_count, times, shares, bases, stoppable, flags,
+     flag_count) = f.parameters
     stopped = _field(f, state, "stopped")
     _atomic_store(f, 0, stopped)
     with f.loop(0, patch_count) as loop:
@@ -307,7 +321,9 @@ def _define_run(module):
         _atomic_store(f, f.cast(may_stop, I64, signed=False), _field(f, state, "stoppable"))
         interrupted = f.ne(_atomic_load(f, _field(f, state, "interrupt"), "monotonic"), 0)
         with f.if_(may_stop & interrupted):
-            _atomic_store(f, 1, stopped)
+            _atomic_store(f, INTERRUPTED, stopped)
+        with f.if_(f.call("flagged", BOOL, [flags, flag_count])):
+            _atomic_store(f, FLAGGED, stopped)
         with f.if_(f.eq(_atomic_load(f, stopped), 0)):
             _run_task(f, loop.index, state, tasks, threads, scratch, times, shares, timed)
     f.ret(_atomic_load(f, stopped))
@@ -360,7 +376,8 @@ def _define_interrupts(module):
 def pool_ir():
     """The pool's module: `execute`, `worker`, `pauses`, `watch` and `on_interrupt`."""
     module = Module("thread pool")
-    for define in (_define_work, _define_worker, _define_parallel, _define_run, _define_exceed,
+    for define in (_define_work, _define_worker, _define_parallel, _define_flagged, _define_run,
+                   _define_exceed,
                    _define_execute, _define_pauses, _define_interrupts):
         define(module)
     return f"{module.text()}\n{_WATCHED} = internal global ptr null, align 8\n"

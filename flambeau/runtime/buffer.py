@@ -12,6 +12,7 @@ import threading
 import numpy as np
 
 from flambeau.runtime import _cpu
+from flambeau.runtime._out_of_memory import OutOfMemoryError
 from flambeau.runtime._pages import Block
 
 __all__ = ["Buffer", "is_view", "memory_statistics", "release_pool", "reset_peak",
@@ -70,9 +71,8 @@ class _Pool:
             except MemoryError:
                 with self.lock:
                     self.current -= size
-                raise MemoryError(
-                    f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {size} "
-                    f"bytes. {self.current} bytes are in use; try a smaller batch") from None
+                raise OutOfMemoryError.of(
+                    size, f"{self.current} are in use; try a smaller batch") from None
 
     def cut(self, size):
         if self.slab_left < size:

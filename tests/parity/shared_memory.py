@@ -1,5 +1,5 @@
 """Random programs over tensors of one memory, played by either library: see
-test_shared_memory.py.
+test_shared_memory_parity.py.
 
 A program is a list of steps, each a kind of step and three random numbers, which choose among
 what there is when the step is taken. So a part of a program is a program as well.

@@ -314,7 +314,8 @@ def run_script(text, **options):
 
 
 SLOW = """
-    import time, sys
+    import signal, time, sys
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be inherited as ignored
     import flambeau as torch
     from flambeau.utils.data import DataLoader
     class Slow:
