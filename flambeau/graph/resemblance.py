@@ -18,7 +18,7 @@ from .ir import Node, topological_order
 __all__ = ["forget", "forms_of_known", "remember"]
 
 _LIMIT = 512                   # known programs, the oldest of which are forgotten first
-_known: dict[tuple, list[list[Node]]] = {}
+_known: dict[tuple, list[tuple[list[Node], dict[int, Node]]]] = {}
 _count = 0
 # what a batch of one lets the recorder leave out
 _IDLE = frozenset(("expand", "reshape", "reduce_sum"))
@@ -26,10 +26,12 @@ _IDLE = frozenset(("expand", "reshape", "reduce_sum"))
 _SIZES = frozenset(("shape", "starts", "stops", "low", "high", "value", "strides"))
 
 
-def _signature(outputs: list[Node]) -> tuple:
+def _looked_over(outputs: list[Node]) -> tuple[tuple, dict[int, Node]]:
+    """A signature that programs share which may resemble each other, and the leaves by index."""
     order = topological_order(outputs)
-    return (tuple((n.dtype.name, n.ndim) for n in outputs),
-            hash(tuple(n.op for n in order if n.op not in _IDLE)))
+    signature = (tuple((n.dtype.name, n.ndim) for n in outputs),
+                 hash(tuple(n.op for n in order if n.op not in _IDLE)))
+    return signature, {n.attrs["index"]: n for n in order if n.op == "input"}
 
 
 def remember(outputs: list[Node]) -> None:
@@ -38,7 +40,8 @@ def remember(outputs: list[Node]) -> None:
     if _count >= _LIMIT:
         first = next(iter(_known))
         _count -= len(_known.pop(first))
-    _known.setdefault(_signature(outputs), []).append(outputs)
+    signature, leaves = _looked_over(outputs)
+    _known.setdefault(signature, []).append((outputs, leaves))
     _count += 1
 
 
@@ -51,8 +54,9 @@ def forget() -> None:
 
 def forms_of_known(outputs: list[Node]) -> list[Node] | None:
     """`outputs` again with shapes that know the larger extents of a known program; or None."""
-    for known in _known.get(_signature(outputs), ()):
-        found = _Pairing(outputs, known).run()
+    signature, leaves = _looked_over(outputs)
+    for known, others in _known.get(signature, ()):
+        found = _Pairing(outputs, known).run(leaves, others)
         if found is not None:
             return found
     return None
@@ -70,12 +74,11 @@ class _Pairing:
         self.ratio: tuple[int, int] | None = None        # batch here, batch there
         self.only_parameters = True                      # differ
 
-    def run(self) -> list[Node] | None:
-        leaves = {n.attrs["index"]: n for n in topological_order(self.known) if n.op == "input"}
+    def run(self, leaves: dict[int, Node], others: dict[int, Node]) -> list[Node] | None:
+        """The paired outputs, if leaf by leaf and node by node one is the other's shorter batch."""
         try:
-            for node in topological_order(self.outputs):
-                if node.op == "input":
-                    self._compare_leaves(node, leaves.get(node.attrs["index"]))
+            for index, node in leaves.items():
+                self._compare_leaves(node, others.get(index))
             return None if self.ratio is None or self.only_parameters else self._paired()
         except (_Differ, AssertionError, ZeroDivisionError):
             return None
