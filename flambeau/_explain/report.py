@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ..record.execute import Program, programs
 from ..record.trace import flush
 from ..runtime._pool import clock_ns
 from .collect import Collector, Run
@@ -118,7 +117,7 @@ class Report:
         self.window = (usual or spans)[-1]
         begin, end = self.window
         self.timeline = [r for r in self._collector.recent if r.end > begin and r.begin < end]
-        order: dict[Program, int] = {program: i for i, program in enumerate(programs)}
+        order = {program: program.number for program in self._collector.programs}
         self.summary, self.programs, self.lines = build(
             self._collector, order, len(spans), median * 1e-9, peaks())
 

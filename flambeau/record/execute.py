@@ -8,6 +8,7 @@ one run of it, kept by the values that may still be differentiated.
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import sys
 import time
@@ -27,7 +28,7 @@ from ..runtime._out_of_memory import told
 from ..runtime._pool import clock_ns, last_run_was_complete
 from ..runtime.buffer import Buffer
 from .same_memory import places_of_memory
-from .trace import NUMBER_TYPES, Step, Trace
+from .trace import NUMBER_TYPES, Step, Trace, trie
 from .values import Value, aval_of
 
 __all__ = ["Execution", "Program", "Watcher", "execute", "node_work", "programs", "settings",
@@ -81,6 +82,7 @@ class Watcher:
 settings = _Settings()
 watchers: list[Watcher] = []          # while there are any, kernels are timed
 programs: list[Program] = []          # in order of first run, for reports
+_numbers = itertools.count()
 
 
 class Execution:
@@ -178,6 +180,7 @@ class Program:
 
     def __init__(self, step: Step, trace: Trace, alive: list[int], donated: frozenset[int],
                  roots: frozenset[int]):
+        self.number = -1             # in order of first run
         self.step = step
         self.nodes = list(trace.nodes())
         self.alive = alive
@@ -270,7 +273,7 @@ class Program:
                                equal_nan=True):
                 gap = np.abs(np.subtract(a, b, dtype=np.float64)).max()
                 raise AssertionError(
-                    f"output {number} of program {programs.index(self)}, {node!r} of "
+                    f"output {number} of program {self.number}, {node!r} of "
                     f"{node.site}: compiled and interpreted differ by {gap:g} at size {size:g}")
 
     def can_run_again(self) -> bool:
@@ -313,10 +316,11 @@ class Program:
         self.executable = compile_program(self.outputs, self.inputs, scalars, self.donated,
                                           resemble=resemble)
         self.scalars = scalars
+        trie.kernels += len(self.executable.kernels)
         self.compile_seconds = time.perf_counter() - begin
         self.plan = None
         if os.environ.get("FLAMBEAU_EXPLAIN"):
-            print(f"flambeau: compiled program {programs.index(self)} in "
+            print(f"flambeau: compiled program {self.number} in "
                   f"{self.compile_seconds * 1e3:.0f} ms: {self.reason}", file=sys.stderr)
 
     def detailed(self) -> Any:
@@ -450,6 +454,7 @@ def _program(trace: Trace, held: tuple[bool, ...], roots: frozenset[int]
     program = step.programs.get(key)
     if program is None:
         program = step.programs[key] = Program(step, trace, alive, donated, roots)
+        program.number = next(_numbers)
         programs.append(program)
     return program, tuple(i for i in sorted(program.donated) if values[trace.leaves[i]].shared)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .execute import programs
+from .execute import Program, programs
 
-__all__ = ["Compilation", "compilations", "program_count", "summary"]
+__all__ = ["Compilation", "compilations", "forget_programs", "program_count", "summary"]
 
 
 @dataclass(frozen=True)
@@ -49,22 +49,37 @@ def compilations() -> list[Compilation]:
     >>> any(c.runs >= 2 for c in torch.compilations())
     True
     """
-    found = []
-    for number, program in enumerate(programs):
-        executable = program.executable
-        if executable is None:
-            continue
-        new, old, site = program.difference
-        place = site or None
-        found.append(Compilation(
-            number, program.reason, new, old, place, len(executable.kernels), executable.compiled,
-            executable.cached, program.compile_seconds, program.runs, program.seconds))
-    return found
+    return [*_forgotten, *map(_record, _compiled())]
+
+
+_forgotten: list[Compilation] = []
+_forgotten_count = 0
+
+
+def _compiled() -> list[Program]:
+    return [program for program in programs if program.executable is not None]
+
+
+def _record(program: Program) -> Compilation:
+    new, old, site = program.difference
+    executable = program.executable
+    return Compilation(
+        program.number, program.reason, new, old, site or None, len(executable.kernels),
+        executable.compiled, executable.cached, program.compile_seconds, program.runs,
+        program.seconds)
+
+
+def forget_programs() -> None:
+    """Let all programs go; what was compiled is still told of."""
+    global _forgotten_count
+    _forgotten.extend(map(_record, _compiled()))
+    _forgotten_count += len(programs)
+    programs.clear()
 
 
 def program_count() -> int:
     """How many different programs have run, interpreted or compiled."""
-    return len(programs)
+    return _forgotten_count + len(programs)
 
 
 def summary() -> str:
@@ -72,7 +87,7 @@ def summary() -> str:
     made = compilations()
     kernels = sum(c.compiled + c.cached for c in made)
     spent = sum(c.compile_seconds for c in made)
-    lines = [f"compiled {len(made)} of {len(programs)} programs: {kernels} kernels "
+    lines = [f"compiled {len(made)} of {program_count()} programs: {kernels} kernels "
              f"({sum(c.cached for c in made)} from the cache) in {spent:.2f} s"]
     if made:
         hottest = max(made, key=lambda c: c.run_seconds)

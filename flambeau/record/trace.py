@@ -16,6 +16,7 @@ from typing import Any
 
 from .. import dtypes
 from ..graph.ir import Node, building, p
+from ..runtime._cpu import memory_bytes
 from ..runtime._interrupts import arrive_between_calls
 from .sites import user_site
 from .values import Aval, Value, aval_of
@@ -25,7 +26,10 @@ __all__ = ["NUMBER_TYPES", "Operation", "Step", "Trace", "current_trace", "flush
 
 OPERATION_LIMIT = 4000          # a program longer than this runs: the loop it unrolls may not end
 BYTE_LIMIT = 2 << 30            # likewise for what its results would occupy at once
-TRIE_LIMIT = 60_000             # known steps (about 2 kB each) after which all is forgotten
+# All that is known is forgotten after so many steps (about 2 kB each), or kernels of programs (11
+# kB each, graph and tables included): data of ever new shapes would fill the memory otherwise.
+TRIE_LIMIT = 60_000
+KERNEL_LIMIT = min(2 << 30, (memory_bytes() or 8 << 30) // 8) // 11_000
 
 
 class Operation:
@@ -100,6 +104,7 @@ class _Trie:
         self.root = Step(None, None, (), 0)
         building.site = building_site
         self.size = 0
+        self.kernels = 0               # of programs that were compiled
 
 
 trie = _Trie()
@@ -113,10 +118,10 @@ class Trace:
                  "updated", "ended", "foreign", "lock", "interrupted", "writes")
 
     def __init__(self):
-        if trie.size > TRIE_LIMIT:
+        if trie.size > TRIE_LIMIT or trie.kernels > KERNEL_LIMIT:
             trie.clear()
-            from .execute import programs
-            programs[:] = [known for known in programs if known.executable is not None]
+            from .report import forget_programs
+            forget_programs()
         self.root = trie.root
         self.cursor = trie.root
         self.values: list[Value] = []              # by slot: leaves and results

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import flambeau as torch
-from flambeau.record import execute
+from flambeau.record import execute, trace
 from flambeau.record.report import compilations, program_count
 from flambeau.record.trace import BYTE_LIMIT, current_trace, flush, reset_programs
 
@@ -313,3 +313,17 @@ def test_numpy_and_a_tensor_that_is_written_share_one_memory():
     part = x[1:]
     x.mul_(2)
     assert part.tolist() == [18, 6, 6] and a.tolist() == [6, 18, 6, 6]
+
+
+def test_programs_of_ever_new_shapes_are_forgotten(monkeypatch):
+    """Their kernels are counted; what was compiled is reported all the same."""
+    monkeypatch.setattr(trace, "KERNEL_LIMIT", 40)
+    monkeypatch.setattr(execute.settings, "interpreted_runs", 0)
+    made, known = len(compilations()), []
+    for size in range(100, 200):
+        x = torch.ones(size)
+        assert (x * 2 + 1).sum().item() == 3 * size
+        known.append(len(execute.programs))
+    assert max(known[50:]) <= 42 and len(compilations()) >= made + 100
+    numbers = [c.number for c in compilations()]
+    assert numbers == sorted(set(numbers)) and numbers[-1] < program_count()
