@@ -1,11 +1,12 @@
-"""Ctrl-C: it arrives between two calls of Flambeau, and stops a long program.
+"""Signals: they arrive between two calls of Flambeau, and Ctrl-C stops a long program.
 
-Python raises `KeyboardInterrupt` between any two of its instructions: in the middle of recording
-an operation as well, whose books would be wrong from then on, or in the end of a ``no_grad()``
-block, which would never end. `arrive_between_calls` puts a handler in the place of Python's usual
-one that looks where it is: in Flambeau's own code it lets the call come to its end, and raises in
-the code that called. A program that is being compiled or interpreted has changed nothing yet and
-ends at once; so does anything if Ctrl-C is pressed again after a second.
+Python calls handlers of signals between any two of its instructions: in the middle of recording an
+operation as well. A `KeyboardInterrupt` there would leave wrong books, or a ``no_grad()`` block
+that never ends; a handler that saves a checkpoint would use the recorder while it is in use. So
+`arrive_between_calls` puts a handler in front of each that looks where it is: in Flambeau's own
+code it lets the call come to its end, and calls on the other one where Flambeau was called. A
+program that is being compiled or interpreted has changed nothing yet, so Ctrl-C ends it at once;
+as it does anything if it is pressed again after a second.
 
 While native code runs, Python only notes the signal and calls its handler when the native call
 has returned. Two things follow:
@@ -53,23 +54,30 @@ held = _Held()
 
 def may_stop() -> bool:
     """Whether Ctrl-C would raise KeyboardInterrupt in this thread, by Python's usual handler."""
+    handler = _signal.getsignal(_NUMBER)
     return (os.name == "posix" and threading.get_ident() == threading.main_thread().ident
-            and _signal.getsignal(_NUMBER) in (signal.default_int_handler, _on_interrupt))
+            and (handler is signal.default_int_handler
+                 or handler.__class__ is _AfterCall and handler.raises))
 
 
 _NUMBER = int(signal.SIGINT)
+_NUMBERS = tuple(int(getattr(signal, name)) for name in (
+    "SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCHLD", "SIGCONT", "SIGQUIT",
+    "SIGTSTP", "SIGBREAK", "SIGWINCH", "SIGXCPU") if hasattr(signal, name))
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-#: What waits for others, runs the user's code or cleans up after itself: there it is raised.
+#: What waits for others, or runs the user's code: there it is raised.
 _OPEN = tuple(_PACKAGE + name for name in (
     f"utils{os.sep}", f"vision{os.sep}", f"demo{os.sep}", f"compat{os.sep}", f"cuda{os.sep}",
-    f"distributed{os.sep}", "_download.py", "_explain", "_profiler", "_serialization", "__main__",
-    "hub.py", "multiprocessing.py", "profiler.py", "serialization.py"))
+    f"distributed{os.sep}", "_download.py", "_explain", "_profiler", "__main__", "hub.py",
+    "multiprocessing.py", "profiler.py"))
 _STANDARD = sysconfig.get_path("stdlib") + os.sep
 _LIBRARIES = tuple(f"{os.sep}site-packages{os.sep}{name}{os.sep}" for name in ("llvmlite", "numpy"))
 _ends_at_once: set[CodeType] = set()
-_waiting: list[FrameType] = []               # the frames that are watched, to raise it there
 _IMPATIENCE = 1.0                            # seconds
-_since = 0.0                                 # when `_waiting` began
+_watched: list[FrameType] = []               # where what is pending will be handled
+_pending: list[tuple[int, Callable]] = []    # numbers of signals, and their handlers
+_since = 0.0                                 # when the oldest of them arrived
+_delivering = False
 
 
 def ends_at_once(function: Callable) -> Callable:
@@ -79,53 +87,78 @@ def ends_at_once(function: Callable) -> Callable:
 
 
 def arrive_between_calls() -> None:
-    """Let Ctrl-C wait for the end of calls of Flambeau, if Python's usual handler is in place.
+    """Let handlers of signals wait for the end of calls of Flambeau.
 
-    Called before every program, since notebooks set the usual handler again for each cell.
+    Called before every program, since programs set handlers at any time, and notebooks Python's
+    usual one again for each cell.
     """
-    if _signal.getsignal(_NUMBER) is signal.default_int_handler \
-            and threading.get_ident() == threading.main_thread().ident:
-        signal.signal(_NUMBER, _on_interrupt)
+    for number in _NUMBERS:
+        handler = _signal.getsignal(number)
+        # as an object of its own class, a number where there is none, None of another language
+        if handler.__class__ not in _KNOWN_KINDS \
+                and threading.get_ident() == threading.main_thread().ident:
+            signal.signal(number, _AfterCall(handler))
 
 
-def _on_interrupt(number: int, frame: FrameType | None) -> None:
-    """Raise KeyboardInterrupt, here or where Flambeau was called.
+class _AfterCall:
+    """A handler of a signal that is called where no call of Flambeau is in the middle.
 
-    The call is watched by a trace function, as by a debugger: the interrupt is raised in its place
-    when it returns; after what Python calls by itself, at the caller's next instruction (which is
-    in the ``with`` block that was entered). Where a debugger watches already, it is raised here.
+    The call is watched by a trace function, as by a debugger, and the handler called when it
+    returns; after what Python calls by itself, at the caller's next instruction (which is in the
+    ``with`` block that was entered). Where a debugger watches already, it is called at once.
     """
-    global _since
-    now = time.monotonic()
-    if _waiting and now - _since < _IMPATIENCE:
-        return
-    again = bool(_waiting)
-    stop_waiting()
-    call = None if again or sys.gettrace() is not None else _call_to_end(frame)
-    if call is None:
-        signal.default_int_handler(number, frame)
-        return
+
+    def __init__(self, handler: Callable):
+        self.__wrapped__ = handler
+        self.raises = handler is signal.default_int_handler
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        global _since
+        now = time.monotonic()
+        if self.raises and _pending and now - _since > _IMPATIENCE:
+            stop_waiting()
+            signal.default_int_handler(number, frame)
+        call = _call_to_end(frame, self.raises)
+        if call is None or (sys.gettrace() is not None and not _watched):
+            self.__wrapped__(number, frame)
+            return
+        _since = _since if _pending else now
+        _pending.append((number, self.__wrapped__))
+        if not (_watched or _delivering):
+            _watch(call)
+
+
+_KNOWN_KINDS = (_AfterCall, int, type(None))
+
+
+def _watch(call: FrameType) -> None:
+    """Let what is pending be handled when `call` returns."""
     caller = call.f_back
     assert caller is not None
     if (call.f_code.co_name not in ("__enter__", "__del__")
             and not call.f_code.co_flags & inspect.CO_GENERATOR):
-        call.f_trace = _raise_at_return
-        _waiting.append(call)
-    caller.f_trace, caller.f_trace_opcodes = _raise_here, True      # also if it ends by an error
-    _waiting.append(caller)
-    _since = now
+        call.f_trace = _handle_at_return
+        _watched.append(call)
+    caller.f_trace, caller.f_trace_opcodes = _handle_here, True      # also if it ends by an error
+    _watched.append(caller)
     sys.settrace(_watch_no_other)
 
 
-def _call_to_end(frame: FrameType | None) -> FrameType | None:
-    """The outermost call around `frame` that must come to its end; None if it may be left here."""
+def _call_to_end(frame: FrameType | None, may_leave: bool) -> FrameType | None:
+    """The outermost call around `frame` that must come to its end; None if there is none.
+
+    may_leave: what can run again need not.
+    """
     call = frame
-    inside = False
+    inside = importing = False
     while frame is not None:
         name = frame.f_code.co_filename
-        if frame.f_code in _ends_at_once:
+        if may_leave and frame.f_code in _ends_at_once:
             return None
-        if _is_ours(name, frame):
+        # a module that is being imported is not yet what a handler would find
+        importing |= (name.startswith("<frozen importlib")
+                      or frame.f_code.co_name == "<module>" and name.startswith(_PACKAGE))
+        if _is_ours(name, frame) or importing and name.startswith(_PACKAGE):
             inside = True
         elif not _is_library(name):
             return call if inside else None
@@ -149,24 +182,43 @@ def _watch_no_other(frame: FrameType, event: str, argument: object) -> None:
     """The trace function of frames to come."""
 
 
-def _raise_at_return(frame: FrameType, event: str, argument: object):
+def _handle_at_return(frame: FrameType, event: str, argument: object):
     if event == "return":
-        _raise_here(frame, event, argument)
-    return _raise_at_return
+        _handle_here(frame, event, argument)
+    return _handle_at_return
 
 
-def _raise_here(frame: FrameType, event: str, argument: object) -> None:
-    stop_waiting()
-    raise KeyboardInterrupt
+def _handle_here(frame: FrameType, event: str, argument: object) -> None:
+    """Call the handlers of what is pending, and of what arrives meanwhile in calls of Flambeau."""
+    global _delivering
+    _stop_watching()
+    _delivering, first = True, None
+    while _pending:
+        number, handler = _pending.pop(0)
+        try:
+            handler(number, frame)
+        except BaseException as error:       # the others are called all the same
+            first = first or error
+    _delivering = False
+    if first is not None:
+        raise first
+
+
+def _stop_watching() -> None:
+    if _watched:
+        sys.settrace(None)
+        for frame in _watched:
+            frame.f_trace, frame.f_trace_opcodes = None, False
+        _watched.clear()
 
 
 def stop_waiting() -> None:
-    """An interrupt that waited for a call to end waits no more: it is raised where it is."""
-    if _waiting:
-        sys.settrace(None)
-        for frame in _waiting:
-            frame.f_trace, frame.f_trace_opcodes = None, False
-        _waiting.clear()
+    """Ctrl-C that waited for the end of a call waits no more: the caller raises what it raises."""
+    _stop_watching()
+    others = [n for n, handler in _pending if handler is not signal.default_int_handler]
+    _pending.clear()
+    for number in others:
+        signal.raise_signal(number)
 
 
 class Handler:

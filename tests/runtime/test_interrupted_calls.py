@@ -1,4 +1,4 @@
-"""Ctrl-C waits for the end of Flambeau's own calls; functions stand for its code by their file."""
+"""Signals wait for the end of Flambeau's own calls; functions stand for its code by their file."""
 
 import functools
 import signal
@@ -22,7 +22,7 @@ def usual_handler():
     _interrupts.arrive_between_calls()
     yield
     signal.signal(signal.SIGINT, before)
-    assert sys.gettrace() is None and not _interrupts._waiting
+    assert sys.gettrace() is None and not _interrupts._watched and not _interrupts._pending
 
 
 def defined(text, path, **names):
@@ -147,16 +147,100 @@ def test_a_debugger_keeps_its_place():
     assert not ours["done"]
 
 
-def test_the_users_own_handler_stays():
-    def handler(number, frame):
-        pass
+@pytest.fixture
+def alarms():
+    """Sets a handler of SIGALRM, and ends what it began."""
+    before = signal.getsignal(signal.SIGALRM)
 
-    signal.signal(signal.SIGINT, handler)
-    (torch.ones(2) + 1).tolist()
-    assert signal.getsignal(signal.SIGINT) is handler
+    def handle(handler):
+        signal.signal(signal.SIGALRM, handler)
+        _interrupts.arrive_between_calls()
+
+    yield handle
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_the_users_handlers_wait_too(alarms):
+    seen = []
+    ours = defined(CALL, OURS, interrupt=functools.partial(signal.raise_signal, signal.SIGALRM))
+    _interrupts.ends_at_once(ours["call"])        # a handler may use tensors: it cannot be left
+    alarms(lambda number, frame: seen.append((number, list(ours["done"]))))
+    assert ours["call"]() == 1
+    assert seen == [(signal.SIGALRM, ["ended"])]
+    alarms(signal.SIG_IGN)
+    assert ours["call"]() == 1 and len(seen) == 1
+
+
+def test_what_a_handler_raises_comes_from_the_call(alarms):
+    def leave(number, frame):
+        raise SystemExit(7)
+
+    ours = defined(CALL, OURS, interrupt=functools.partial(signal.raise_signal, signal.SIGALRM))
+    alarms(leave)
+    with pytest.raises(SystemExit):
+        ours["call"]()
+    assert ours["done"] == ["ended"]
+
+
+def test_signals_during_a_handler_are_handled_after_it(alarms):
+    order = []
+    alarm = functools.partial(signal.raise_signal, signal.SIGALRM)
+    inner = defined(CALL, OURS, interrupt=alarm)
+
+    def handler(number, frame):
+        order.append("begins")
+        if len(order) == 1:
+            inner["call"]()                        # raises the signal again, in a call of ours
+        order.append("ends")
+
+    alarms(handler)
+    assert defined(CALL, OURS, interrupt=alarm)["call"]() == 1
+    assert order == ["begins", "ends", "begins", "ends"]
+
+
+def test_two_signals_in_one_call(alarms):
+    seen = []
+    text = "def call():\n    alarm()\n    interrupt()\n    done.append(1)\n"
+    ours = defined(text, OURS, alarm=functools.partial(signal.raise_signal, signal.SIGALRM))
+    alarms(lambda number, frame: seen.append(number))
+    with pytest.raises(KeyboardInterrupt):
+        ours["call"]()
+    assert seen == [signal.SIGALRM] and ours["done"] == [1]
+
+
+def test_checkpoints_in_a_handler_while_training(alarms, tmp_path):
+    """As schedulers of clusters have it, which send a signal before they end a job."""
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(64, 128), torch.nn.BatchNorm1d(128),
+                                torch.nn.ReLU(), torch.nn.Linear(128, 9))
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-2)
+    x, y = torch.randn(16, 64), torch.randint(0, 9, (16,))
+    saved, losses = [], []
+    torch.save({}, tmp_path / "weights.pth")       # imports; pytest has a hook of its own there
+
+    def save(number, frame):
+        torch.save(model.state_dict(), tmp_path / "weights.pth")
+        saved.append(float(model[0].weight.detach().abs().sum()))
+
+    for step in range(400):
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+        if step == 5:
+            alarms(save)
+            signal.setitimer(signal.ITIMER_REAL, 0.003, 0.0037)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    assert len(saved) > 5 and all(b <= a for a, b in zip(losses[5:], losses[6:]))
+    assert torch.load(tmp_path / "weights.pth")["0.weight"].shape == (128, 64)
+
+
+def test_handlers_are_found_behind_ours():
     signal.signal(signal.SIGINT, signal.default_int_handler)
     (torch.ones(2) + 1).tolist()
-    assert signal.getsignal(signal.SIGINT) is _interrupts._on_interrupt
+    assert signal.getsignal(signal.SIGINT).__wrapped__ is signal.default_int_handler
 
 
 def test_other_threads_run_programs_without_touching_handlers():
