@@ -2,6 +2,8 @@
 
 import ast
 import pkgutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,11 @@ def test_names_used_most(name):
 def test_parameter_groups_of_an_optimizer():
     optimizer = torch.optim.SGD([torch.zeros(2, requires_grad=True)], 0.1)
     assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_a_python_without_interpreter_lock_is_refused():
+    code = "import sys; sys._is_gil_enabled = lambda: False; import flambeau"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                          cwd=Path(torch.__file__).parents[1])
+    assert done.returncode == 1
+    assert "ImportError: Flambeau needs Python's global interpreter lock" in done.stderr
