@@ -16,9 +16,9 @@ if _sys.argv[:1] == ["-m"]:  # Python is on its way to run a module, perhaps thi
     from . import _starting as _starting  # before all that a file of the user's could stand for
 
 if not getattr(_sys, "_is_gil_enabled", lambda: True)():
-    raise ImportError("Flambeau needs Python's global interpreter lock: it counts references to know "
-                      "which results are in use. On a free-threaded Python set PYTHON_GIL=1 (or "
-                      "start it with -X gil=1), or take the usual build")
+    raise ImportError("Flambeau needs Python's global interpreter lock: it counts references to "
+                      "know which results are in use. On a free-threaded Python set PYTHON_GIL=1 "
+                      "(or start it with -X gil=1), or take the usual build")
 
 from . import dtypes as _dtypes
 from .dtypes import (Size, device, dtype, finfo, iinfo, layout, memory_format, promote_types)
