@@ -327,6 +327,8 @@ def is_native(node) -> bool:
     if unsupported_dtype(node.dtype) or any(unsupported_dtype(i.dtype) for i in node.inputs):
         return False
     op, dtype = node.op, node.inputs[0].dtype
+    if op == "within":
+        return True
     if op in _DIVISIONS:
         if dtype.category < 2:
             return dtype.category == 1 and _is_nonzero_constant(node.inputs[1])

@@ -316,9 +316,10 @@ class Indexed(NamedTuple):
 
     @classmethod
     def of(cls, node):
-        """Of a node that takes, gathers, puts or scatters."""
+        """Of a node that takes, gathers, puts or scatters, or is a condition."""
         attrs = {"dim": node.attrs["dim"], "message": node.attrs.get("message", "")}
-        return cls(node.site, attrs, node.inputs[0].shape[attrs["dim"]])
+        extent = 1 if node.op == "within" else node.inputs[0].shape[attrs["dim"]]
+        return cls(node.site, attrs, extent)
 
 
 class RangeCheck(NamedTuple):

@@ -146,7 +146,15 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     one = full_like(input, 1)
     value = p.neg(p.add(p.mul(target, _clamped_log(input)),
                         p.mul(p.sub(one, target), _clamped_log(p.sub(one, input)))))
+    value = p.add(value, _zero_inside(input, p.bitwise_and(
+        p.ge(input, full_like(input, 0)), p.le(input, one)), "probability"))
     return reduce_loss(_weighted(value, weight), reduction)
+
+
+def _zero_inside(x, inside, message):
+    """Zeros like `x`; the program fails where `inside` is false, with the text of `message`."""
+    outside = cast(p.logical_not(inside), dtypes.int64)
+    return cast(p.within(p.detach(outside), dim=0, message=message), x.dtype)
 
 
 def _clamped_log(x):
@@ -255,9 +263,11 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor, full: bool = F
     x, t, v = operands(input, target, var)
     floor = _like(eps, v)
     low = p.lt(v, floor)
+    sound = _zero_inside(v, p.logical_not(p.lt(v, full_like(v, 0))), "variance")
     v = p.add(v, p.detach(p.where(low, p.sub(floor, v), full_like(v, 0))))
     gap = p.sub(x, t)
     value = p.mul(full_like(v, 0.5), p.add(p.log(v), p.div(p.mul(gap, gap), v)))
+    value = p.add(value, expand_to(sound, value.shape))
     if full:
         value = p.add(value, full_like(value, 0.5 * math.log(2 * math.pi)))
     return reduce_loss(value, reduction)

@@ -323,6 +323,8 @@ class Lowering:
             if not is_native(node):
                 raise CannotLower(f"{node.op} has no native code", node)
             operands = tuple([self.lower(i, index, guard) for i in node.inputs])
+            if node.op == "within":
+                return self._checked(node, operands[0], self.guard_cell(guard), 1)
             return self.new_cell(node.op, operands, node.dtype)
         if kind == "leaf":
             return self._leaf(node, index)
@@ -447,13 +449,16 @@ class Lowering:
         key = ("place", place, condition, node)
         k = self.cells.get(key)
         if k is None:
-            if node not in self.flags:
-                self.flags.append(node)
-            attrs = (source.shape[dim], self.flags.index(node))
-            operands = (place,) if condition is None else (place, condition)
-            checked = self.new_cell("checked", operands, dtypes.int64, attrs)
+            checked = self._checked(node, place, condition, source.shape[dim])
             k = self.cells[key] = self._new_atom(Atom(max(1, source.shape[dim]), False, checked))
         return self.lower(source, tuple(before) + (atom(k),) + tuple(after), guard)
+
+    def _checked(self, node, place, condition, extent):
+        """An index that sets the node's flag where it is not below `extent`."""
+        if node not in self.flags:
+            self.flags.append(node)
+        operands = (place,) if condition is None else (place, condition)
+        return self.new_cell("checked", operands, dtypes.int64, (extent, self.flags.index(node)))
 
 
 def reshaped(node, buffers) -> Node:

@@ -25,6 +25,9 @@ _OUT_OF_RANGE = {
     "take": (IndexError, "out of range: tried to access index {wrapped} on a tensor of {extent} "
                          "elements."),
     "target": (IndexError, "Target {bad} is out of bounds: there are {extent} classes"),
+    "probability": (RuntimeError, "all elements of input should be between 0 and 1: apply a "
+                                  "sigmoid, or use binary_cross_entropy_with_logits"),
+    "variance": (ValueError, "var has negative entry/entries"),
     "bag": (RuntimeError, "Index {place} of input takes value {bad} which is not in the valid "
                           "range [0, {extent})"),
     "maximum of bag": (RuntimeError, "embedding_bag: Expected idx >= 0 && idx < num_embeddings but "
@@ -40,6 +43,20 @@ def _check_range(node, index, extent):
         raise kind(text.format(bad=int(bad), extent=extent, dim=node.attrs["dim"],
                                place=int(np.flatnonzero(index == bad)[0]),
                                wrapped=int(bad) - extent if bad < 0 else int(bad)) + where)
+
+
+# ---- conditions ----------------------------------------------------------------------------------
+
+
+def _within(node, x):
+    _check_range(node, x, 1)
+    return np.array(x)
+
+
+# An int64 that is 0 everywhere; the program fails where it is not, as for an index into one
+# element. attrs dim (0) and message.
+primitive("within", "pointwise", lambda inputs, attrs: (inputs[0].shape, inputs[0].dtype), _within,
+          lambda node, g: (None,))
 
 
 # ---- take and put: whole slices along one dimension ---------------------------------------------
