@@ -66,10 +66,14 @@ _NUMBERS = tuple(int(getattr(signal, name)) for name in (
     "SIGTSTP", "SIGBREAK", "SIGWINCH", "SIGXCPU") if hasattr(signal, name))
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 #: What waits for others, or runs the user's code: there it is raised.
-_OPEN = tuple(_PACKAGE + name for name in (
-    f"utils{os.sep}", f"vision{os.sep}", f"demo{os.sep}", f"compat{os.sep}", f"cuda{os.sep}",
-    f"distributed{os.sep}", "_download.py", "_explain", "_profiler", "__main__", "hub.py",
-    "multiprocessing.py", "profiler.py"))
+_OPEN = tuple(_PACKAGE + name.replace("/", os.sep) for name in (
+    "utils/", "vision/", "demo/", "compat/", "cuda/", "distributed/", "_download.py", "_explain/",
+    "_profiler/", "__main__.py", "hub.py", "multiprocessing.py", "profiler.py"))
+#: What calls no code of the user's (but for `apply_` and `map_`, whose interrupts wait).
+_CLOSED = tuple(_PACKAGE + name.replace("/", os.sep) for name in (
+    "record/", "graph/", "codegen/", "runtime/", "ops/", "_methods/", "nn/_functional/",
+    "autograd/engine.py", "optim/_update.py", "optim/_elementwise.py", "tensor.py", "indexing.py",
+    "construct.py", "_sharing.py"))
 _STANDARD = sysconfig.get_path("stdlib") + os.sep
 _LIBRARIES = tuple(f"{os.sep}site-packages{os.sep}{name}{os.sep}" for name in ("llvmlite", "numpy"))
 _ends_at_once: set[CodeType] = set()
@@ -160,7 +164,7 @@ def _call_to_end(frame: FrameType | None, may_leave: bool) -> FrameType | None:
                       or frame.f_code.co_name == "<module>" and name.startswith(_PACKAGE))
         if _is_ours(name, frame) or importing and name.startswith(_PACKAGE):
             inside = True
-        elif not _is_library(name):
+        elif not (_is_library(name) or _is_accident(frame)):
             return call if inside else None
         call, frame = frame, frame.f_back
     return None
@@ -170,6 +174,23 @@ def _is_ours(name: str, frame: FrameType) -> bool:
     if name == "<string>":
         return "_declaration" in frame.f_globals       # a declared operation's function
     return name.startswith(_PACKAGE) and not name.startswith(_OPEN)
+
+
+def _is_accident(frame: FrameType | None) -> bool:
+    """Whether a frame of the user's is one that Python called by itself in the middle of a call.
+
+    The end of an object (``__del__``), or what is told of the collection of garbage: these parts
+    of Flambeau call no code of the user's themselves.
+    """
+    importing = False
+    while frame is not None:
+        name = frame.f_code.co_filename
+        importing |= name.startswith("<frozen importlib")
+        if name.startswith(_PACKAGE) or name == "<string>" and _is_ours(name, frame):
+            return (importing or name.startswith(_CLOSED) or name == "<string>"
+                    or frame.f_code.co_name == "<module>")
+        frame = frame.f_back
+    return False
 
 
 def _is_library(name: str) -> bool:
