@@ -27,6 +27,7 @@ from ..runtime._interrupts import held as interrupts
 from ..runtime._out_of_memory import told
 from ..runtime._pool import clock_ns, last_run_was_complete
 from ..runtime.buffer import Buffer
+from .reasons import first_difference, in_words
 from .same_memory import places_of_memory
 from .trace import NUMBER_TYPES, Step, Trace, trie
 from .values import Value, aval_of
@@ -189,7 +190,7 @@ class Program:
         self.seconds = 0.0
         self.compile_seconds = 0.0
         self.difference = first_difference(step)
-        self.reason = _reason(*self.difference)
+        self.reason = in_words(*self.difference)
         self.inputs = [self.nodes[s] for s in trace.leaves]
         wanted = [self.nodes[s] for s in alive]
         places = places_of_memory(step, self.nodes, alive)
@@ -343,43 +344,6 @@ def node_work(node: Node) -> float:
     if node.op == "convolve_weight":
         return 2.0 * node.inputs[1].numel * node.numel / max(1, node.shape[0])
     return float(node.numel)
-
-
-def first_difference(step: Step) -> tuple[str, str, tuple[str, int] | None]:
-    """Why a program is new: its first event off the known path, the known one, and the line."""
-    branch = step
-    while branch.parent is not None:
-        siblings = list(branch.parent.children.values())
-        if len(siblings) > 1 and siblings[0] is not branch:
-            known = siblings[siblings.index(branch) - 1]
-            return describe_event(branch.key), describe_event(known.key), branch.site
-        if branch.parent.programs and branch is not step:
-            return describe_event(branch.key), "the end of the program", branch.site
-        branch = branch.parent
-    if step.programs:
-        return "other values in use at its end", "the same operations", step.site
-    return "", "", step.site
-
-
-def _reason(new: str, old: str, site: tuple[str, int] | None) -> str:
-    if not new:
-        return "first program"
-    where = f" at {site[0]}:{site[1]}" if site else ""
-    return f"{new} where a known program has {old}{where}"
-
-
-def describe_event(key) -> str:
-    """An event in words."""
-    if key is None:
-        return "the beginning"
-    head = key[0]
-    if hasattr(head, "shape"):
-        return f"an input {head!r}"
-    if isinstance(head, str):
-        return {"backward": "backward()", "gradients": "the end of backward()",
-                "written": "an in-place write", "rewritten": "an in-place write"}.get(head, head)
-    name = getattr(head, "name", str(head))
-    return f"{name}{key[1]!r}" if len(key) > 1 and key[1] else name
 
 
 # A value that only its trace knows has this many references when counted as below.
