@@ -4,6 +4,7 @@ import flambeau as torch
 from flambeau.graph.ir import format_graph
 from flambeau.graph.passes.rewrite import rewrite
 from flambeau.record import execute
+from flambeau.record.reasons import describe_event
 
 torch.manual_seed(0)
 model = torch.nn.Linear(4, 3)
@@ -20,7 +21,7 @@ program = max(execute.programs, key=lambda known: known.runs)
 print("# events")
 for step in program.step.path()[1:]:
     made = ", ".join(map(repr, step.avals))
-    print(f"{execute.describe_event(step.key)} -> {made}")
+    print(f"{describe_event(step.key)} -> {made}")
 print(f"\n# the graph has {len(format_graph(program.outputs).splitlines()) - 1} nodes; rewritten:")
 print(format_graph(rewrite(list(program.outputs), None, None)))
 print("\n# kernels")
