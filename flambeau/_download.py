@@ -16,9 +16,10 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
+
+from ._atomic_file import new_file_beside
 
 MIRROR_VARIABLE = "FLAMBEAU_MIRROR"
 USER_AGENT = "flambeau/vision"
@@ -151,33 +152,12 @@ def _restart(file) -> None:
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | os.PathLike):
-    """A new empty file in the same folder, that becomes `path` if the body succeeds."""
-    temporary = _new_file_beside(os.fspath(path))
-    try:
-        yield temporary
-        with open(temporary, "r+b") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-
-
-def _new_file_beside(path: str) -> str:
-    # not tempfile.mkstemp, whose files only their owner can read, also after the renaming
-    name = f"{path}.{uuid.uuid4().hex}.tmp"
-    os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
-    return name
-
-
-@contextlib.contextmanager
 def _partial_file(path: str, resumable: bool):
     """A file to receive into; `path`.part, if it may be resumed and nobody else is writing it."""
     file = _locked_part(path + ".part") if resumable else None
     keep = file is not None
     if file is None:
-        file = open(_new_file_beside(path), "r+b", buffering=0)
+        file = open(new_file_beside(path), "r+b", buffering=0)
     try:
         yield file
     finally:

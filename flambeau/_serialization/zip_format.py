@@ -243,7 +243,7 @@ def new_file(path: str) -> Iterator[BinaryIO]:
         with open(path, "wb") as device:
             yield device
         return
-    from .._download import atomic_path
+    from .._atomic_file import atomic_path
 
     mode = os.stat(path).st_mode & 0o7777 if os.path.exists(path) else None
     with atomic_path(path) as temporary:

@@ -12,7 +12,7 @@ import numpy as np
 
 import flambeau
 from flambeau import Tensor
-from flambeau._download import atomic_path
+from flambeau._atomic_file import atomic_path
 from flambeau.vision.transforms._arrays import as_tensor, max_value
 from flambeau.vision.transforms._conversion import pil_to_tensor, to_pil_image
 from flambeau.vision.transforms._functional_tensor import convert_array_dtype

@@ -16,7 +16,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from flambeau._download import Checksum, atomic_path, fetch_first
+from flambeau._atomic_file import atomic_path
+from flambeau._download import Checksum, fetch_first
 
 __all__ = [
     "calculate_md5",

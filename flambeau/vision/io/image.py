@@ -10,7 +10,7 @@ import numpy as np
 
 import flambeau
 from flambeau import Tensor
-from flambeau._download import atomic_path
+from flambeau._atomic_file import atomic_path
 from flambeau.vision.transforms._conversion import pil_to_tensor, to_pil_image
 
 __all__ = [
