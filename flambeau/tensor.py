@@ -360,6 +360,9 @@ class Tensor(metaclass=_TensorType):
         """Hold again what was here before a write of a program that failed."""
         if self._storage is None:
             self._value = value.restored()
+        elif not self._chain:                  # shared since then: what others see, too
+            self._storage._restore(value)
+            self._value, self._seen = self._storage.value, self._storage.version
 
     def _check_writable(self) -> None:
         if not building.grad_enabled:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .._atomic_file import atomic_path
 from ..record.trace import flush
 from ..runtime._pool import clock_ns
 from .collect import Collector, Run
@@ -191,14 +191,5 @@ def _settled(collector: Collector) -> bool:
 
 def write_atomically(path: str | os.PathLike, content: str | bytes) -> None:
     """Write a file that is complete or not there."""
-    target = os.path.abspath(os.fspath(path))
-    handle, temporary = tempfile.mkstemp(prefix=".new-", dir=os.path.dirname(target))
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..graph.ir import Node, building, expand_to, p
 from ..graph.primitives.pointwise import cast
-from ..record.rollback import note_write
+from ..record.rollback import hand_over, note_write
 from ..record.trace import Operation, Trace, current_trace, flush, new_values, state
 from ..record.values import Value
 from ..tensor import Tensor, from_value
@@ -182,6 +182,7 @@ def write(tensors: Sequence[Tensor], values: Sequence[Value]) -> None:
                 tensor._assign(from_value(value), mark=False)
                 continue
             # the views that made the storage are gone (``p.data.normal_()``): a plain tensor again
+            hand_over(trace, storage, tensor)
             tensor._version_count, tensor._storage = storage.writes[0], None
         old = tensor._value
         if old.owner is not None:

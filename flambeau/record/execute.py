@@ -181,7 +181,7 @@ class Program:
 
     def __init__(self, step: Step, trace: Trace, alive: list[int], donated: frozenset[int],
                  roots: frozenset[int]):
-        self.number = -1             # in order of first run
+        self.number = next(_numbers)         # in order of first run
         self.step = step
         self.nodes = list(trace.nodes())
         self.alive = alive
@@ -418,7 +418,6 @@ def _program(trace: Trace, held: tuple[bool, ...], roots: frozenset[int]
     program = step.programs.get(key)
     if program is None:
         program = step.programs[key] = Program(step, trace, alive, donated, roots)
-        program.number = next(_numbers)
         programs.append(program)
     return program, tuple(i for i in sorted(program.donated) if values[trace.leaves[i]].shared)
 

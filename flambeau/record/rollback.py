@@ -14,7 +14,7 @@ from weakref import ref
 from .trace import Trace
 from .values import Value
 
-__all__ = ["note_write", "roll_back"]
+__all__ = ["hand_over", "note_write", "roll_back"]
 
 
 def note_write(trace: Trace, place: Any, old: Value, is_small: bool = False) -> None:
@@ -27,6 +27,12 @@ def note_write(trace: Trace, place: Any, old: Value, is_small: bool = False) -> 
         trace.writes.append((ref(place), old.slot))
     elif is_small:
         trace.writes.append((ref(place), old))
+
+
+def hand_over(trace: Trace, storage: Any, tensor: Any) -> None:
+    """Let a tensor, which holds its value itself from now on, have the writes of its storage."""
+    trace.writes[:] = [(ref(tensor), old) if place() is storage else (place, old)
+                       for place, old in trace.writes]
 
 
 def roll_back(trace: Trace, error: BaseException) -> None:

@@ -16,8 +16,8 @@ has returned. Two things follow:
   memory of the program's inputs: what was stopped before can run again from its beginning, and from
   there on a program runs to its end, so that no parameter is half updated.
 * After a program that ran to its end, whoever called it (`held`) first hands its results over and
-  raises then, should a handler of the user's own raise. Otherwise a loop that catches
-  KeyboardInterrupt to save its model would have lost it.
+  raises then, where a handler raises at once all the same (a debugger watches). Otherwise a loop
+  that catches KeyboardInterrupt to save its model would have lost it.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def arrive_between_calls() -> None:
     """
     for number in _NUMBERS:
         handler = _signal.getsignal(number)
-        # as an object of its own class, a number where there is none, None of another language
+        # known: ours; a number (default, ignored); None (not set from Python)
         if handler.__class__ not in _KNOWN_KINDS \
                 and threading.get_ident() == threading.main_thread().ident:
             signal.signal(number, _AfterCall(handler))

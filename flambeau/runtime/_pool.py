@@ -33,7 +33,7 @@ __all__ = ["Integer", "KernelCall", "Limit", "Pointer", "Program", "clock_ns", "
 # yields each microsecond: where another process holds a core, the step takes no longer than before.
 SPIN_SECONDS = 500e-6
 LONG_SECONDS = 0.05  # estimated: above, a program can be stopped; below, Ctrl-C waits for its end
-NOTHING_RAN, FLAGGED = -2, -3
+INTERRUPTED, NOTHING_RAN, FLAGGED = -1, -2, -3     # instead of how many limits are exceeded
 MAX_CHUNKS = 1 << 30  # of one task: slots of the pool pack two 32-bit chunk numbers
 
 
@@ -158,17 +158,17 @@ class Program:
         try:
             with pool.handler():
                 result = pool.execute(pool.address, self._address, self._bases_address)
-            if result < 0 and result != FLAGGED:
+            if result in (INTERRUPTED, NOTHING_RAN):
                 time.sleep(0.001)              # Python's handler raises here, if not before
         except KeyboardInterrupt:
             result = pool.result.value
-            if result >= 0 or result == FLAGGED:
+            if result not in (INTERRUPTED, NOTHING_RAN):
                 if not held.active:
                     raise
                 held.pending = True
         finally:
             pool.clear_interrupt()
-        if result < 0 and result != FLAGGED:
+        if result in (INTERRUPTED, NOTHING_RAN):
             stop_waiting()
             raise KeyboardInterrupt(MESSAGE) from None
         return result

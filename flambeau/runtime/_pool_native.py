@@ -11,6 +11,7 @@ Nobody waits for a thread that took no chunk.
 
 from flambeau.codegen.emitter import BOOL, I8, I16, I32, I64, PTR, VOID, Module
 from flambeau.runtime import _cpu
+from flambeau.runtime._pool import FLAGGED, INTERRUPTED
 
 __all__ = ["LIMIT_FIELDS", "LINE", "PAUSES", "PROGRAM_FIELDS", "STATE_BYTES", "STATE_FIELDS",
            "TASK_FIELDS", "pool_ir"]
@@ -37,7 +38,6 @@ STATE_FIELDS = {
     # set by the handler of SIGINT; the handler before it; what `execute` returned last
     "interrupt": 9 * LINE, "previous": 9 * LINE + 8, "result": 9 * LINE + 16,
 }
-INTERRUPTED, FLAGGED = 1, 3      # why a program was stopped
 SHARE_BYTES = 24
 PAUSES = 32  # about 1 us between two calls of sched_yield
 STATE_BYTES = 10 * LINE
@@ -276,7 +276,7 @@ def _define_flagged(module):
 def _define_execute(module):
     """execute(state, program, bases): applies the patches, then runs the tasks in order.
 
-    Returns how many limits are exceeded, in which case nothing runs; -INTERRUPTED or -FLAGGED if it
+    Returns how many limits are exceeded, in which case nothing runs; INTERRUPTED or FLAGGED if it
     was stopped.
     """
     f = module.function("execute", I64, [PTR, PTR, PTR])
@@ -286,8 +286,8 @@ def _define_execute(module):
          (PTR, I64, PTR, I64, PTR, I64, PTR, I64, I64, PTR, I64)))
     exceeded = f.call("exceed", I64, [limits, limit_count, bases])
     with f.if_(f.eq(exceeded, 0)) as branch:
-        branch.give(f.neg(f.call("run", I64, [state, tasks, count, patches, patch_count, times,
-                                              shares, bases, stoppable, flags, flag_count])))
+        branch.give(f.call("run", I64, [state, tasks, count, patches, patch_count, times, shares,
+                                        bases, stoppable, flags, flag_count]))
     with branch.otherwise():
         branch.give(exceeded)
     f.store(branch.results[0], _field(f, state, "result"))
@@ -377,7 +377,6 @@ def pool_ir():
     """The pool's module: `execute`, `worker`, `pauses`, `watch` and `on_interrupt`."""
     module = Module("thread pool")
     for define in (_define_work, _define_worker, _define_parallel, _define_flagged, _define_run,
-                   _define_exceed,
-                   _define_execute, _define_pauses, _define_interrupts):
+                   _define_exceed, _define_execute, _define_pauses, _define_interrupts):
         define(module)
     return f"{module.text()}\n{_WATCHED} = internal global ptr null, align 8\n"

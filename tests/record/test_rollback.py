@@ -109,6 +109,36 @@ def test_views_and_shared_memory_are_undone_too():
     assert whole.tolist() == bare.tolist()
 
 
+def test_memory_shared_after_the_write():
+    x = torch.zeros(3)
+    x.tolist()
+    x.add_(1)
+    y = x.detach()
+    with pytest.raises(IndexError):
+        (torch.arange(5.0)[torch.tensor([9]) * 1] + x[0]).tolist()
+    assert x.tolist() == y.tolist() == [0.0] * 3
+    x.add_(1)
+    assert y.tolist() == [1.0] * 3
+
+
+def test_a_write_through_data_and_the_optimizers_in_one_program():
+    training = Training("SGD")
+    parameters = list(training.model.parameters())
+
+    def decay(*_):
+        for p in parameters:
+            p.data.mul_(0.99)
+
+    training.optimizer.register_step_pre_hook(decay)
+    for _ in range(3):
+        training.step(computed=True)
+    before = training.numbers()
+    with pytest.raises(IndexError):
+        training.step(10, computed=True)
+    assert training.numbers() == before
+    training.step(computed=True)
+
+
 def test_what_was_overwritten_unread_is_an_error_with_its_cause():
     x = torch.zeros(2)
     x.copy_(torch.arange(5.0)[torch.tensor([1, 9]) * 1])
